@@ -1,0 +1,55 @@
+# Every target sets up what it needs: a fresh clone needs no other command.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Tiny models run 10-20 times slower when OpenMP threads spin against each other.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check lint format types layers setup build bench clean
+
+help:  ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Palio needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@echo "Installing Palio and its pinned dependencies into $(VENV) (about a minute) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "torch==2.13.0"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+setup: $(STAMP)  ## create .venv and install everything
+
+demo: $(STAMP)  ## play a whole competition on this machine
+	@$(BIN)/palio demo
+
+test: check  ## what CI runs: lint, format, types, layers, tests
+	@$(BIN)/python -m pytest
+
+test-slow: $(STAMP)  ## fault injection and whole-season tests
+	@$(BIN)/python -m pytest -m slow --timeout=1800
+
+check: lint types layers  ## the static half of make test
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## format and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+layers: $(STAMP)
+	@$(BIN)/lint-imports
+
+build: $(STAMP)  ## build the wheel and the source archive into dist/
+	@$(BIN)/python -m build --no-isolation
+
+clean:  ## remove caches and build results (not .venv, not the demo's state)
+	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

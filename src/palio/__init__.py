@@ -1,0 +1,3 @@
+"""Palio: live competitions for fine-tuned language models."""
+
+__version__ = "0.1.0"

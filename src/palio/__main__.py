@@ -1,0 +1,5 @@
+"""``python -m palio``."""
+
+from palio.cli.main import main
+
+main()

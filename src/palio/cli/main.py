@@ -1,0 +1,95 @@
+"""The ``palio`` command: its groups, its exit codes, and the one place where errors end.
+
+Command modules import what they need inside their functions, so that ``--help``
+stays fast and the board never loads torch.
+"""
+
+import errno
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from palio import __version__
+from palio.errors import PalioError, SubmissionRejected
+
+EPILOGUE = (
+    "Exit codes: 0 done, 1 a fault of the platform, 2 wrong use, 3 refused or not admissible. "
+    "Results go to stdout (JSON with --json), everything else to stderr."
+)
+
+app = typer.Typer(
+    name="palio",
+    help="Live competitions for fine-tuned language models.",
+    epilog=EPILOGUE,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def palio(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Live competitions for fine-tuned language models."""
+
+
+def main() -> None:
+    """Run the command line; every expected failure ends as one sentence and an exit code."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.Abort:
+        return _say("interrupted", 130)
+    except KeyboardInterrupt:
+        return _say("interrupted; the same command goes on from here", 130)
+    except TyperException as error:
+        return _say(f"{error.format_message()} See palio --help.", 2)
+    except SubmissionRejected as error:
+        hint = f" {error.hint}" if error.hint else ""
+        return _say(f"refused ({error.code}): {error}{hint}", error.exit_code)
+    except PalioError as error:
+        return _say(str(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe went away (| head); nothing is wrong and nothing can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _say(_system_sentence(error), 1)
+    return code if isinstance(code, int) else 0
+
+
+def _system_sentence(error: OSError) -> str:
+    place = f" ({error.filename})" if error.filename else ""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"no disk space left{place}; free some and run the same command again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"no permission to read or write{place}; nothing was changed there"
+        case errno.ENOENT:
+            return f"no such file or folder{place}"
+        case _:
+            return f"the system refused: {error.strerror or error}{place}"
+
+
+def _say(sentence: str, code: int) -> int:
+    # One line, whatever a message brought along.
+    print(f"palio: {' '.join(sentence.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,1 @@
+"""Scorecards become a verdict."""

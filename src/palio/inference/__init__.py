@@ -1,0 +1,1 @@
+"""Exact losses and generations for many requests at once."""

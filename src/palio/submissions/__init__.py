@@ -1,0 +1,1 @@
+"""What is submitted: commitment, digest, inspection, stores."""

@@ -1,0 +1,1 @@
+"""The embedded library of texts, facts and words."""

@@ -1,0 +1,1 @@
+"""The participant's fine-tuning recipe."""
