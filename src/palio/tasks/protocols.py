@@ -22,6 +22,11 @@ class Dataset(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @property
+    @abstractmethod
+    def produces(self) -> type:
+        """The class of the samples drawn with these options."""
+
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> list[Sample]:
         """``count`` samples decided by ``rng`` alone, in a stable order.
@@ -36,12 +41,18 @@ class Method(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    unit: ClassVar[str]
-    """Unit of the raw loss, e.g. ``share wrong``, ``bits/byte``."""
-    natural: ClassVar[str]
-    """What the board shows people: ``accuracy``, ``bits/byte``, ``rules kept``, ``nats/token``."""
     accepts: ClassVar[tuple[type, ...]]
     """Sample classes this method understands."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> str:
+        """Unit of the raw loss, e.g. ``share wrong``, ``bits/byte``."""
+
+    @property
+    @abstractmethod
+    def natural(self) -> str:
+        """What the board shows people, e.g. ``accuracy``, ``bits/byte``, ``rules kept``."""
 
     @abstractmethod
     def requests(self, sample: Sample) -> list[Request]:
@@ -56,14 +67,15 @@ class Method(BaseModel, ABC):
         """
 
     def aggregate(self, scores: Sequence[SampleScore]) -> float:
-        """The task's raw score: the mean of the samples' losses unless a method says otherwise.
+        """The task's raw score: the mean of the samples' losses, each by its weight.
 
         Raises:
             ValueError: there are no scores; a task without answers has no score.
         """
         if not scores:
             raise ValueError("no sample was scored")
-        return math.fsum(score.loss for score in scores) / len(scores)
+        weight = math.fsum(score.weight for score in scores)
+        return math.fsum(score.weight * score.loss for score in scores) / weight
 
     def in_natural_unit(self, raw: float) -> float:
         """The raw score in the unit that :attr:`natural` names; the identity by default."""

@@ -105,14 +105,54 @@ def sample_digest(sample: Sample) -> str:
     return digest_of(content_of(sample))
 
 
+def sample_to_json(sample: Sample) -> dict[str, Any]:
+    """The whole sample, provenance included, as JSON; :func:`sample_from_json` reads it back."""
+    return asdict(sample)
+
+
+def sample_from_json(value: Mapping[str, Any]) -> Sample:
+    """The sample written by :func:`sample_to_json`, with the same digest.
+
+    Raises:
+        ValueError: the object is no sample.
+    """
+    try:
+        provenance = Provenance(**value["provenance"])
+        match value["kind"]:
+            case "choice":
+                return ChoiceSample(
+                    value["question"], tuple(value["choices"]), value["answer"], provenance
+                )
+            case "reference":
+                messages = tuple(
+                    Message(turn["role"], turn["content"]) for turn in value["messages"]
+                )
+                return ReferenceSample(messages, value["reference"], provenance)
+            case "text":
+                return TextSample(value["text"], provenance)
+            case "rules":
+                questions = tuple(_ruled_question(item) for item in value["questions"])
+                return RuleSample(questions, provenance)
+            case kind:
+                raise ValueError(f"unknown kind of sample {kind!r}")
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"malformed sample: {error!r}") from error
+
+
+def _ruled_question(value: Mapping[str, Any]) -> RuledQuestion:
+    rules = tuple(Rule(rule["kind"], rule["parameter"]) for rule in value["rules"])
+    return RuledQuestion(value["question"], value["answer"], rules)
+
+
 @dataclass(frozen=True, slots=True)
 class SampleScore:
     """What one sample cost a model, in the method's raw unit; lower is better, always finite.
 
     ``detail`` holds JSON facts for people (the answer given, the rules broken); it never
-    enters a score.
+    enters a score. ``weight`` says how often the sample counts in its task's mean; above 0.
     """
 
     sample: str
     loss: float
     detail: Mapping[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
