@@ -1,1 +1,223 @@
-"""Placeholder until the engine lands in the next commit."""
+"""From conversation and text to token ids: rendering, tokenising, and which tokens are scored.
+
+The platform keeps every decision here to itself. The chat template never sees
+the target it is scored on: the context is rendered with a generation prompt, the
+target and the end of turn follow it, and the whole is tokenised once. Nothing
+mutates the tokenizer between requests. A target that the tokenizer does not give
+back byte for byte is the participant's fault, since its loss would be over another
+text.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from palio.errors import EvaluationFailed, Fault
+from palio.inference.protocol import Message
+
+#: Used when a submission brings no chat template.
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+_PROBE = "Palio probe"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTokens:
+    """Token ids of which those from ``first_target`` on are scored; ``bytes`` counts their text."""
+
+    ids: tuple[int, ...]
+    first_target: int
+    bytes: int
+
+
+class PromptCodec:
+    """Turns requests into token ids for one tokenizer and one chat template.
+
+    Args:
+        tokenizer: a raw tokenizer; truncation and padding are switched off here, once.
+        template: the chat template's source, or None for the plain one.
+        bos_id: id put before a plain text; None if the model has none.
+        eos_ids: ids that end a text; the first is the one written.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        template: str | None,
+        bos_id: int | None,
+        eos_ids: Sequence[int],
+    ) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        self._bos_id = bos_id
+        self._eos_ids = tuple(eos_ids)
+        self._specials = {
+            "bos_token": self._token(bos_id),
+            "eos_token": self._token(eos_ids[0] if eos_ids else None),
+        }
+        self._template = _compile(template or PLAIN_TEMPLATE)
+        self.end_of_turn = self._find_end_of_turn()
+        self.stop_ids = frozenset((*self._eos_ids, *self._special_ids(self.end_of_turn)))
+
+    def context(self, messages: Sequence[Message]) -> str:
+        """The conversation rendered up to where the assistant begins to speak."""
+        return self._render([_turn(message) for message in messages], generation=True)
+
+    def prompt(self, messages: Sequence[Message], room: int) -> list[int]:
+        """Ids of the conversation, cut from the left to at most ``room`` tokens."""
+        ids = self._encode(self.context(messages))
+        if not ids:
+            raise _participant(
+                "E_TPL_CONTENT", "the chat template renders a conversation to nothing"
+            )
+        return ids[-room:]
+
+    def reply(
+        self, messages: Sequence[Message], target: str, room: int, *, ends: bool = True
+    ) -> ScoredTokens:
+        """The conversation with ``target`` as the assistant's words, at most ``room`` tokens.
+
+        The context is cut from the left; the target never is, unless it alone fills the
+        window, when all of the context but its last token goes. With ``ends``, the end of
+        turn is scored too, so that not stopping costs something.
+
+        Raises:
+            EvaluationFailed: the tokenizer does not give the target back (participant).
+            ValueError: the target is empty (Palio's own fault).
+        """
+        if not target:
+            raise ValueError("an empty answer has no loss")
+        target = unicodedata.normalize("NFC", target)
+        self._require_round_trip(target)
+        context = self.context(messages)
+        closing = self.end_of_turn if ends else ""
+        encoding = self._tokenizer.encode(context + target + closing, add_special_tokens=False)
+        boundary = len(context)
+        ids = encoding.ids
+        # A token that straddles the boundary holds part of the target and is scored.
+        first = next((i for i, (_, end) in enumerate(encoding.offsets) if end > boundary), len(ids))
+        if first == 0:
+            ids, first = [self._start_id(), *ids], 1
+        if first >= len(ids):
+            raise _participant("E_TOK_ROUNDTRIP", "the tokenizer turns an answer into no tokens")
+        spare = max(1, room - (len(ids) - first))
+        dropped = max(0, first - spare)
+        return ScoredTokens(tuple(ids[dropped:]), first - dropped, len(target.encode()))
+
+    def document(self, text: str) -> ScoredTokens:
+        """A plain text after BOS (or after EOS where the model has no BOS); all of it is scored.
+
+        Raises:
+            EvaluationFailed: the tokenizer does not give the text back (participant).
+            ValueError: the text is empty (Palio's own fault).
+        """
+        if not text:
+            raise ValueError("an empty text has no loss")
+        text = unicodedata.normalize("NFC", text)
+        ids = self._require_round_trip(text)
+        return ScoredTokens((self._start_id(), *ids), 1, len(text.encode()))
+
+    def bytes_of(self, ids: Sequence[int]) -> int:
+        """UTF-8 bytes of the text that these ids stand for."""
+        return len(self._tokenizer.decode(list(ids), skip_special_tokens=False).encode())
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Generated ids as text, without special tokens."""
+        decoded: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
+        return decoded
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def _require_round_trip(self, text: str) -> list[int]:
+        ids = self._encode(text)
+        if self._tokenizer.decode(ids, skip_special_tokens=False) != text:
+            raise _participant(
+                "E_TOK_ROUNDTRIP",
+                "the tokenizer does not give back a scored text byte for byte",
+            )
+        return ids
+
+    def _start_id(self) -> int:
+        if self._bos_id is not None:
+            return self._bos_id
+        if self._eos_ids:
+            return self._eos_ids[0]
+        raise _participant("E_CFG_TOKENIDS", "config.json names neither a BOS nor an EOS token")
+
+    def _token(self, token_id: int | None) -> str:
+        if token_id is None:
+            return ""
+        return self._tokenizer.id_to_token(token_id) or ""
+
+    def _find_end_of_turn(self) -> str:
+        """What the template writes behind an assistant's words, up to its first special token."""
+        turns = [{"role": "user", "content": _PROBE}, {"role": "assistant", "content": _PROBE}]
+        rendered = self._render(turns, generation=False)
+        _, found, behind = rendered.rpartition(_PROBE)
+        if found and behind:
+            encoding = self._tokenizer.encode(behind, add_special_tokens=False)
+            for token, (_, end) in zip(encoding.ids, encoding.offsets, strict=True):
+                if token in self._added_special_ids():
+                    return behind[:end]
+        return self._specials["eos_token"]
+
+    def _special_ids(self, text: str) -> list[int]:
+        return [token for token in self._encode(text) if token in self._added_special_ids()]
+
+    def _added_special_ids(self) -> frozenset[int]:
+        added: Mapping[int, Any] = self._tokenizer.get_added_tokens_decoder()
+        return frozenset(token for token, entry in added.items() if entry.special)
+
+    def _render(self, turns: list[dict[str, str]], *, generation: bool) -> str:
+        try:
+            return self._template.render(
+                messages=turns, add_generation_prompt=generation, **self._specials
+            )
+        except EvaluationFailed:
+            raise
+        # A template is a stranger's program: whatever it raises is the participant's.
+        except Exception as error:
+            raise EvaluationFailed(
+                "E_TPL_RESOURCE",
+                f"the chat template failed to render: {type(error).__name__}",
+                fault=Fault.PARTICIPANT,
+                hint="Render it with a user turn and an assistant turn before submitting.",
+            ) from error
+
+
+def _compile(source: str) -> Any:  # noqa: ANN401 - a jinja2 template
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    environment.globals["raise_exception"] = _raise_from_template
+    try:
+        return environment.from_string(source)
+    except TemplateError as error:
+        raise EvaluationFailed(
+            "E_TPL_PARSE", "the chat template does not parse", fault=Fault.PARTICIPANT
+        ) from error
+
+
+def _raise_from_template(message: object) -> NoReturn:
+    raise _participant(
+        "E_TPL_CONTENT", f"the chat template refuses the conversation: {message!s:.60}"
+    )
+
+
+def _turn(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": unicodedata.normalize("NFC", message.content)}
+
+
+def _participant(code: str, message: str) -> EvaluationFailed:
+    return EvaluationFailed(code, message, fault=Fault.PARTICIPANT)

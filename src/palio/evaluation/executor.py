@@ -1,0 +1,254 @@
+"""Where workers run: this machine's processes, watched from outside.
+
+The parent trusts nothing a worker says: every line is bounded and checked, the clock and
+the memory are watched from here, and the process group is killed and reaped whatever
+happens. How a worker died decides whose fault it is.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import palio
+from palio.clock import Clock, SystemClock
+from palio.errors import EvaluationFailed, Fault
+from palio.evaluation.job import MAX_LINE_BYTES, MAX_TOTAL_BYTES, WorkerJob, WorkerLimits
+from palio.inference.protocol import Answer, answer_from_json
+
+#: How often the parent looks at clock and memory while no line comes, in seconds.
+POLL_S = 0.05
+_STAGES = frozenset({"start", "import", "load", "answer"})
+_START = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from palio.evaluation.worker import main; main(sys.argv[2], int(sys.argv[3]))"
+)
+
+WorkerProgress = Callable[[str, int, int], None]
+"""Called with (stage, requests answered, requests in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerResult:
+    """A worker's answers, in the order of the requests.
+
+    ``environment`` is what the engine says may matter to the last bit; ``seconds`` is wall clock.
+    """
+
+    answers: tuple[Answer, ...]
+    environment: Mapping[str, str]
+    seconds: float
+
+
+class Executor(Protocol):
+    """Runs a job somewhere and brings the answers back."""
+
+    def run(self, job: WorkerJob, progress: WorkerProgress | None = None) -> WorkerResult:
+        """The answers.
+
+        Raises:
+            EvaluationFailed: there are none; says whose fault it is.
+        """
+
+
+class LocalExecutor:
+    """Workers as child processes of this one. Safe to call from several threads at once."""
+
+    def __init__(self, limits: WorkerLimits | None = None, clock: Clock | None = None) -> None:
+        self._limits = limits or WorkerLimits()
+        self._clock = clock or SystemClock()
+
+    def run(self, job: WorkerJob, progress: WorkerProgress | None = None) -> WorkerResult:
+        with tempfile.TemporaryDirectory(prefix="palio-worker-") as scratch:
+            folder = Path(scratch)
+            job.write(folder / "job.json", self._limits)
+            (folder / "home").mkdir()
+            started = self._clock.monotonic()
+            with _Worker(folder, self._limits.threads) as worker:
+                talk = _Conversation(len(job.requests), progress or (lambda *_: None))
+                self._listen(worker, talk, started + self._limits.seconds)
+            seconds = self._clock.monotonic() - started
+            if talk.environment is None:
+                raise _death(worker, talk.stage)
+            return WorkerResult(talk.in_order(), talk.environment, seconds)
+
+    def _listen(self, worker: "_Worker", talk: "_Conversation", deadline: float) -> None:
+        for data in worker.chunks():
+            talk.hear(data)
+            if self._clock.monotonic() > deadline:
+                raise EvaluationFailed(
+                    "E_RT_TIMEOUT",
+                    f"the worker did not finish within {self._limits.seconds:g} s "
+                    f"(it was at stage {talk.stage!r})",
+                    fault=Fault.PLATFORM,
+                )
+            if worker.resident_bytes() > self._limits.memory_bytes:
+                raise _out_of_memory(f"above {self._limits.memory_bytes / 2**30:g} GiB")
+
+
+class _Worker:
+    """A worker's process group and its pipe; leaving the context kills and reaps it."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        read_end, write_end = os.pipe()
+        self._pipe = read_end
+        package_root = str(Path(palio.__file__).parents[1])
+        with (folder / "log.txt").open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-I",
+                    "-c",
+                    _START,
+                    package_root,
+                    str(folder / "job.json"),
+                    str(write_end),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=folder / "home",
+                env=_bare_environment(folder / "home", threads),
+                pass_fds=(write_end,),
+                start_new_session=True,
+            )
+        os.close(write_end)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                self._process.kill()
+        self._process.wait()
+        os.close(self._pipe)
+
+    @property
+    def exit_status(self) -> int:
+        """Exit code, or minus the number of the signal that ended it."""
+        return self._process.wait()
+
+    def chunks(self) -> Any:  # noqa: ANN401 - a generator of bytes
+        """Bytes from the pipe until it closes; an empty piece whenever none came for a while."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pipe, selectors.EVENT_READ)
+            while True:
+                if not selector.select(POLL_S):
+                    yield b""
+                    continue
+                data = os.read(self._pipe, 1 << 16)
+                if not data:
+                    return
+                yield data
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the worker; 0 once it has ended."""
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """What a worker has said so far; refuses anything out of form."""
+
+    expected: int
+    progress: WorkerProgress
+    stage: str = "start"
+    environment: dict[str, str] | None = None
+    _answers: dict[int, Answer] = field(default_factory=dict)
+    _rest: bytes = b""
+    _total: int = 0
+
+    def hear(self, data: bytes) -> None:
+        self._total += len(data)
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        if self._total > MAX_TOTAL_BYTES or len(self._rest) > MAX_LINE_BYTES:
+            raise _malformed("it sends too much")
+        for line in lines:
+            self._understand(line)
+
+    def _understand(self, line: bytes) -> None:
+        try:
+            match json.loads(line):
+                case {"stage": str(stage)} if stage in _STAGES:
+                    self.stage = stage
+                    self.progress(stage, 0, self.expected)
+                case {"progress": [int(done), int(total)]}:
+                    self.progress(self.stage, min(done, self.expected), min(total, self.expected))
+                case {"answer": [int(index), dict(answer)]} if 0 <= index < self.expected:
+                    self._answers[index] = answer_from_json(answer)
+                case {"failed": {"code": str(code), "message": str(text), "fault": fault} as said}:
+                    hint = str(said.get("hint", ""))[:500]
+                    raise EvaluationFailed(code[:40], text[:500], fault=Fault(fault), hint=hint)
+                case {"done": dict(environment)}:
+                    self._finish(environment)
+                case other:
+                    raise _malformed(f"{str(other)[:60]!r}")
+        except (ValueError, RecursionError) as error:
+            raise _malformed(f"{str(error)[:60]!r}") from error
+
+    def _finish(self, environment: dict[str, Any]) -> None:
+        if len(self._answers) != self.expected:
+            raise _malformed(f"{len(self._answers)} answers to {self.expected} requests")
+        self.environment = {str(k)[:40]: str(v)[:200] for k, v in environment.items()}
+
+    def in_order(self) -> tuple[Answer, ...]:
+        return tuple(self._answers[index] for index in range(self.expected))
+
+
+def _bare_environment(home: Path, threads: int) -> dict[str, str]:
+    """Nothing of the validator's own environment, which may hold keys and tokens."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": "/nonexistent",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        # Temporaries are reused instead of being mapped afresh for each pass (ENGINE.md 2).
+        "MALLOC_MMAP_MAX_": "0",
+        "MALLOC_TRIM_THRESHOLD_": str(2**40),
+    }
+
+
+def _death(worker: _Worker, stage: str) -> EvaluationFailed:
+    status = worker.exit_status
+    if status == -signal.SIGXCPU:
+        return EvaluationFailed(
+            "E_RT_TIMEOUT", "the worker used up its processor time", fault=Fault.PLATFORM
+        )
+    how = f"signal {-status}" if status < 0 else f"exit status {status}"
+    return EvaluationFailed(
+        "E_RT_CRASH",
+        f"the worker ended without an answer at stage {stage!r} ({how})",
+        fault=Fault.PLATFORM,
+    )
+
+
+def _out_of_memory(what: str) -> EvaluationFailed:
+    return EvaluationFailed("E_RT_OOM", f"the worker's memory went {what}", fault=Fault.PLATFORM)
+
+
+def _malformed(what: str) -> EvaluationFailed:
+    return EvaluationFailed(
+        "E_RT_PROTOCOL", f"the worker did not keep to the protocol: {what}", fault=Fault.PLATFORM
+    )

@@ -1,0 +1,129 @@
+"""The process that meets a submission: it limits itself, loads, answers, and ends.
+
+Started by :mod:`palio.evaluation.executor` as ``python -I`` with an empty environment, an
+empty working folder, no standard input, and one pipe to write to. It is given
+requests and never right answers, keys or the network. One process per submission,
+never reused. The full sandbox (namespaces, Landlock, seccomp) is not here.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from palio.errors import EvaluationFailed, Fault
+from palio.evaluation.job import WorkerJob, WorkerLimits
+from palio.inference.protocol import to_json
+
+_PR_SET_PDEATHSIG = 1
+
+Send = Callable[[dict[str, Any]], None]
+
+
+def main(job_path: str, pipe: int) -> None:
+    """Answer the job; every message is one line of JSON on the pipe."""
+    with os.fdopen(pipe, "w", encoding="utf-8") as out:
+
+        def send(message: dict[str, Any]) -> None:
+            out.write(json.dumps(message, allow_nan=False) + "\n")
+            out.flush()
+
+        try:
+            _work(Path(job_path), send)
+        except EvaluationFailed as error:
+            _report(send, error.code, str(error), error.fault, error.hint)
+        except MemoryError:
+            _report(send, "E_RT_OOM", "the worker ran out of memory", Fault.PLATFORM)
+        # The tokenizer's panics are BaseExceptions; whatever escapes must end as one line.
+        except BaseException as error:  # noqa: BLE001 - the process boundary
+            _report_unexpected(send, error)
+
+
+def _work(job_path: Path, send: Send) -> None:
+    job, limits = WorkerJob.read(job_path)
+    _die_with_parent()
+    _limit_self(limits)
+    send({"stage": "import"})
+    engine_class = _engine_class(job.engine)
+    batch_limits, set_threads = _torch_side()
+    set_threads(limits.threads)
+    send({"stage": "load"})
+    engine = engine_class.load(
+        Path(job.folder),
+        dtype=job.dtype,
+        device=job.device,
+        sequence_length=job.sequence_length,
+        limits=batch_limits(tokens=job.batch_tokens, rows=job.batch_rows),
+    )
+    send({"stage": "answer"})
+    answers = engine.answer(job.requests, lambda done, total: send({"progress": [done, total]}))
+    for index, answer in enumerate(answers):
+        send({"answer": [index, to_json(answer)]})
+    send({"done": engine.environment})
+
+
+def _torch_side() -> tuple[Any, Callable[[int], None]]:
+    # Imported only after the limits are in force, which is the point of this order.
+    import torch  # noqa: PLC0415
+
+    from palio.inference.engine import BatchLimits  # noqa: PLC0415
+
+    return BatchLimits, torch.set_num_threads
+
+
+def _engine_class(name: str) -> Any:  # noqa: ANN401 - a class of another package
+    found = entry_points(group="palio.engines", name=name)
+    if not found:
+        raise EvaluationFailed(
+            "E_RT_ENGINE", f"no engine {name!r} is installed", fault=Fault.PLATFORM
+        )
+    return next(iter(found)).load()
+
+
+def _die_with_parent() -> None:
+    """A validator killed with SIGKILL leaves no worker behind (Linux)."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+def _limit_self(limits: WorkerLimits) -> None:
+    seconds = int(limits.seconds * max(1, limits.threads)) + 1
+    wanted = {
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_NOFILE: limits.open_files,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_CORE: 0,
+    }
+    if limits.address_space_bytes:
+        wanted[resource.RLIMIT_AS] = limits.address_space_bytes
+    for kind, value in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (ceiling, ceiling))
+
+
+def _report_unexpected(send: Send, error: BaseException) -> None:
+    text = f"{type(error).__name__}: {error}"
+    if "can't allocate memory" in text or "out of memory" in text.lower():
+        _report(send, "E_RT_OOM", "the worker ran out of memory", Fault.PLATFORM)
+        return
+    # Escaped and cut: the text may be the submission's.
+    _report(
+        send,
+        "E_RT_ERROR",
+        f"the evaluation stopped on an unexpected error ({text[:200]!r})",
+        Fault.PLATFORM,
+    )
+
+
+def _report(send: Send, code: str, message: str, fault: Fault, hint: str = "") -> None:
+    send({"failed": {"code": code, "message": message, "fault": str(fault), "hint": hint}})
