@@ -1,17 +1,22 @@
 """A competition over its whole life: what it is at each block, from a base and its changes."""
 
 import json
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 from pydantic import ValidationError, model_validator
 
 from palio.competition.merging import apply_change
-from palio.competition.model import Competition, Frozen, NonNegative, Positive
+from palio.competition.model import Competition, Frozen, NonNegative, Positive, TaskSpec
 from palio.competition.problems import CompetitionFileError, Problem, problems_of
 from palio.competition.yaml_source import Node, mapping_node
 from palio.errors import ConfigError
 
 MAX_CHANGES = 200
+
+TaskCheck = Callable[[str, TaskSpec], None]
+"""Checks what this room cannot know of a task (given by name and definition), e.g. whether its
+dataset exists; raises ConfigError, which is reported with the task's line."""
 
 
 class Stage(NamedTuple):
@@ -67,10 +72,18 @@ class CompetitionFile(Lifetime):
         Raises:
             ConfigError: it is not live at that block; the message says when it is.
         """
+        return self.stage_at(block).competition
+
+    def stage_at(self, block: int) -> Stage:
+        """The stage that is live at ``block``.
+
+        Raises:
+            ConfigError: it is not live at that block; the message says when it is.
+        """
         end = self.closes_at_block
         if block < self.opens_at_block or (end is not None and block >= end):
             raise ConfigError(f"{self.name} is not live at block {block}; it is {self.window()}")
-        return [stage for stage in self.history if stage.from_block <= block][-1].competition
+        return [stage for stage in self.history if stage.from_block <= block][-1]
 
     def current_or_last(self) -> Competition:
         """The stage that is live last."""
@@ -83,21 +96,22 @@ class CompetitionFile(Lifetime):
         return f"live from block {self.opens_at_block} to {self.closes_at_block - 1}"
 
 
-def history_from(root: Node, source: str) -> CompetitionFile:
+def history_from(root: Node, source: str, check: TaskCheck | None = None) -> CompetitionFile:
     """The competition file whose tree is ``root``; ``source`` names it in messages.
 
     Raises:
         CompetitionFileError: one sentence for every problem, with its line and key.
     """
-    return _Reader(root, source).read()
+    return _Reader(root, source, check).read()
 
 
 class _Reader:
     """Reads one file and collects everything that is wrong with it."""
 
-    def __init__(self, root: Node, source: str) -> None:
+    def __init__(self, root: Node, source: str, check: TaskCheck | None) -> None:
         self._root = root
         self._source = source
+        self._check = check
         self._found: list[tuple[Problem, str]] = []
 
     def read(self) -> CompetitionFile:
@@ -137,7 +151,19 @@ class _Reader:
             for problem in problems_of(error.errors(), node, Competition, also):
                 self._add(problem, remark)
             return None
+        self._check_tasks(competition, node, f"from block {from_block}" if changed else "")
         return Stage(from_block, note, competition)
+
+    def _check_tasks(self, competition: Competition, node: Node, remark: str) -> None:
+        nodes = node.value["tasks"].value if isinstance(node.value, dict) else None
+        assert isinstance(nodes, dict)
+        for name, spec in competition.tasks.items():
+            if self._check is None:
+                return
+            try:
+                self._check(name, spec)
+            except ConfigError as error:
+                self._add(Problem(nodes[name].line, f"tasks.{name}", str(error)), remark)
 
     def _changes(self, node: Node | None, lifetime: Lifetime | None) -> list[tuple[Change, Node]]:
         if node is None:

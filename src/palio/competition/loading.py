@@ -6,7 +6,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from palio.competition.history import CompetitionFile, history_from
+from palio.competition.history import CompetitionFile, TaskCheck, history_from
 from palio.competition.model import Competition
 from palio.competition.problems import CompetitionFileError, Problem, closest
 from palio.competition.yaml_source import MAX_BYTES, YamlError, parse
@@ -14,7 +14,8 @@ from palio.errors import ConfigError
 
 #: Where a bare name is looked for first when several editions hold it.
 PREFERRED_EDITION = "sn37"
-_SUFFIXES = (".yaml", ".yml")
+#: How names of competition files end; such a reference is always a path.
+SUFFIXES = (".yaml", ".yml")
 
 
 def resolve(reference: str, block: int | None = None) -> Competition:
@@ -31,28 +32,32 @@ def resolve(reference: str, block: int | None = None) -> Competition:
     return file.current_or_last() if block is None else file.at(block)
 
 
-def find(reference: str) -> CompetitionFile:
+def find(reference: str, check: TaskCheck | None = None) -> CompetitionFile:
     """The competition file that ``reference`` names.
 
     A name ending in ``.yaml`` or ``.yml`` is a path. Otherwise the catalogue is asked for
     ``EDITION/NAME`` or a bare ``NAME`` (of edition ``sn37`` if several editions hold it), and
     then the file system.
 
+    Args:
+        reference: what to look for.
+        check: a further check of each stage's tasks, see :data:`TaskCheck`.
+
     Raises:
         ConfigError: nothing of that name (known names are listed), or the file is wrong.
     """
-    if reference.endswith(_SUFFIXES):
-        return load_file(Path(reference))
-    known = catalogue()
-    edition, _, name = reference.rpartition("/")
-    holders = [edition] if edition else [key for key, names in known.items() if name in names]
-    if PREFERRED_EDITION in holders:
-        holders = [PREFERRED_EDITION]
-    if len(holders) == 1 and name in known.get(holders[0], ()):
-        return load_entry(holders[0], name)
-    if Path(reference).exists():
-        return load_file(Path(reference))
-    raise ConfigError(_unknown(reference, [f"{key}/{one}" for key in known for one in known[key]]))
+    return _parse(*_read(reference), check)
+
+
+def source_text(reference: str) -> str:
+    """The text of the file that ``reference`` names, comments included, known to be valid.
+
+    Raises:
+        ConfigError: as :func:`find`.
+    """
+    data, source = _read(reference)
+    _parse(data, source, None)
+    return data.decode("utf-8-sig")
 
 
 @cache
@@ -66,15 +71,10 @@ def catalogue() -> Mapping[str, tuple[str, ...]]:
 
 def load_entry(edition: str, name: str) -> CompetitionFile:
     """A competition of the catalogue; names as in :func:`catalogue`."""
-    return _parse(entry_text(edition, name).encode(), f"{edition}/{name}")
+    return _parse(*_read_entry(edition, name), None)
 
 
-def entry_text(edition: str, name: str) -> str:
-    """The file's text as shipped, comments included."""
-    return _catalogue_root().joinpath(edition, f"{name}.yaml").read_text(encoding="utf-8")
-
-
-def load_file(path: Path) -> CompetitionFile:
+def load_file(path: Path, check: TaskCheck | None = None) -> CompetitionFile:
     """The competition file at ``path``.
 
     Raises:
@@ -82,19 +82,43 @@ def load_file(path: Path) -> CompetitionFile:
             competition; one sentence for each problem, with line and key.
         OSError: the file may not be read.
     """
+    return _parse(*_read_file(path), check)
+
+
+def _read(reference: str) -> tuple[bytes, str]:
+    """The bytes of the file and what it is called in messages."""
+    if reference.endswith(SUFFIXES):
+        return _read_file(Path(reference))
+    known = catalogue()
+    edition, _, name = reference.rpartition("/")
+    holders = [edition] if edition else [key for key, names in known.items() if name in names]
+    if PREFERRED_EDITION in holders:
+        holders = [PREFERRED_EDITION]
+    if len(holders) == 1 and name in known.get(holders[0], ()):
+        return _read_entry(holders[0], name)
+    if Path(reference).exists():
+        return _read_file(Path(reference))
+    raise ConfigError(_unknown(reference, [f"{key}/{one}" for key in known for one in known[key]]))
+
+
+def _read_entry(edition: str, name: str) -> tuple[bytes, str]:
+    entry = _catalogue_root().joinpath(edition, f"{name}.yaml")
+    return entry.read_bytes(), f"{edition}/{name}"
+
+
+def _read_file(path: Path) -> tuple[bytes, str]:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1), str(path)
     except FileNotFoundError:
         raise ConfigError(f"no competition file at {path}") from None
     except NotADirectoryError:
         raise ConfigError(f"no competition file at {path}: a part of the path is a file") from None
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder, not a competition file") from None
-    return _parse(data, str(path))
 
 
-def _parse(data: bytes, source: str) -> CompetitionFile:
+def _parse(data: bytes, source: str, check: TaskCheck | None) -> CompetitionFile:
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{source} is larger than {MAX_BYTES} bytes, the most a file may have")
     try:
@@ -102,7 +126,7 @@ def _parse(data: bytes, source: str) -> CompetitionFile:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{source} is not UTF-8 text (byte {error.start} is wrong)") from error
     try:
-        return history_from(parse(text), source)
+        return history_from(parse(text), source, check)
     except YamlError as error:
         problem = Problem(error.line, "", str(error))
         raise CompetitionFileError([problem.sentence(source)]) from error
