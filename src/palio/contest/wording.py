@@ -1,0 +1,64 @@
+"""The sentences of a verdict, for people who never read a rule."""
+
+from palio.contest.duel import DuelState, Limits
+from palio.contest.win_rate import WinCount
+
+
+def name_of(submission: str) -> str:
+    """The start of a content digest, enough to tell submissions apart on a board."""
+    return submission[:12]
+
+
+def lead_with_limits(lead: float | None, limits: Limits) -> str:
+    """E.g. ``+4.3% [+1.0%, +6.5%]``."""
+    if lead is None:
+        return "an unknown lead"
+    low = "no limit yet" if limits.low is None else _percent(limits.low)
+    return f"{_percent(lead)} [{low}, {_percent(limits.high)}]"
+
+
+def open_duel(state: DuelState) -> str:
+    """Why a duel goes on."""
+    return (
+        f"leads the champion by {lead_with_limits(state.lead, state.limits)} and needs a lower "
+        f"limit above {_percent(state.needs)}: not decided after {state.items:,} samples"
+    )
+
+
+def parked_duel(state: DuelState) -> str:
+    """Why a duel waits for epsilon to decay."""
+    return (
+        f"leads the champion by {lead_with_limits(state.lead, state.limits)}: not by the "
+        f"{_percent(state.needs)} needed now, perhaps by less; waits until less is needed"
+    )
+
+
+def dropped_duel(state: DuelState, bar: float, max_items: int) -> str:
+    """Why a duel is over without a crown."""
+    numbers = lead_with_limits(state.lead, state.limits)
+    if state.limits.high <= bar:
+        return f"leads the champion by {numbers}: shown to be less than {_percent(bar)}; dropped"
+    return (
+        f"leads the champion by {numbers}: undecided after {state.items:,} samples, of which a "
+        f"duel gets {max_items:,}; dropped"
+    )
+
+
+def won_duel(state: DuelState) -> str:
+    """What a crowned challenger has shown."""
+    return (
+        f"leads by {lead_with_limits(state.lead, state.limits)} over {state.items:,} samples and "
+        f"needed a lower limit above {_percent(state.needs)}"
+    )
+
+
+def win_rate(count: WinCount) -> str:
+    """How many comparisons an entrant won."""
+    if not count.opponents:
+        return "is the only valid entrant"
+    return f"wins {count.wins} of {count.opponents} comparisons ({count.rate:.0%})"
+
+
+def _percent(value: float) -> str:
+    # A lead of -0.04% is no "-0.0%".
+    return f"{round(value * 100, 1) + 0.0:+.1f}%"
