@@ -24,13 +24,13 @@ CHAT_TEMPLATE = (
 class ModelSize:
     """Shape of a small Llama."""
 
-    hidden: int = 128
-    layers: int = 4
+    hidden: int = 96
+    layers: int = 3
     heads: int = 4
     key_value_heads: int = 2
-    intermediate: int = 384
+    intermediate: int = 288
     context: int = 512
-    vocabulary: int = 1024
+    vocabulary: int = 768
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:

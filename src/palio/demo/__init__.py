@@ -1,0 +1,1 @@
+"""A complete competition, played on this machine."""

@@ -1,0 +1,99 @@
+"""The demo's script: who enters, what each trains on, when they commit, when rounds are.
+
+The entrants are named after districts of Siena. Everything is decided by one seed, so
+the same machine plays the same competition each time, however often it is
+interrupted. The keys derive from the seed too: they are for show and protect nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+COMPETITION = "demo/DEMO"
+START = datetime(2026, 7, 2, 17, 30, tzinfo=UTC)
+SEED = 1633
+BASE_TOKENS = 330_000
+BASE_MIXTURE = {"texts": 0.55, "word_lists": 0.15, "choices": 0.15, "answers": 0.15}
+VALIDATOR = "validator"
+
+#: Sync blocks of the rounds that are played.
+ROUNDS = (10, 20, 30)
+
+
+class Trick(StrEnum):
+    """What an entrant does instead of training."""
+
+    NONE = "none"
+    COPY = "copy"
+    """Submits another entrant's model under a new name."""
+    BROKEN = "broken"
+    """Submits weights with a NaN among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoEntrant:
+    """One entrant.
+
+    Attributes:
+        name: also the name of the key and of the submission.
+        block: block in which the commitment stands.
+        tokens: fine-tuning budget.
+        mixture: shares of the training sources.
+        about: what is special, in a few words.
+        trick, of: what it does instead, and with whose model.
+    """
+
+    name: str
+    block: int
+    about: str
+    tokens: int = 0
+    mixture: Mapping[str, float] | None = None
+    trick: Trick = Trick.NONE
+    of: str = ""
+
+
+ENTRANTS = (
+    DemoEntrant(
+        "aquila",
+        block=2,
+        about="a little of everything",
+        tokens=60_000,
+        mixture={"texts": 0.4, "word_lists": 0.2, "choices": 0.2, "answers": 0.2},
+    ),
+    DemoEntrant(
+        "bruco",
+        block=4,
+        about="only sorts words",
+        tokens=100_000,
+        mixture={"word_lists": 1.0},
+    ),
+    DemoEntrant(
+        "civetta",
+        block=12,
+        about="everything, four times the budget",
+        tokens=240_000,
+        mixture={"texts": 0.4, "word_lists": 0.3, "choices": 0.15, "answers": 0.15},
+    ),
+    DemoEntrant(
+        "drago",
+        block=13,
+        about="reads and answers, never sorts",
+        tokens=140_000,
+        mixture={"texts": 0.6, "choices": 0.2, "answers": 0.2},
+    ),
+    DemoEntrant(
+        "giraffa",
+        block=14,
+        about="civetta's model under another name",
+        trick=Trick.COPY,
+        of="civetta",
+    ),
+    DemoEntrant(
+        "istrice",
+        block=14,
+        about="weights with a NaN",
+        trick=Trick.BROKEN,
+        of="drago",
+    ),
+)
