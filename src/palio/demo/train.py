@@ -15,6 +15,7 @@ from transformers import LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from palio.inference.prompts import PromptCodec
+from palio.lifeline import die_with_parent
 from palio.randomness import stream
 from palio.training.base_model import (
     BOS,
@@ -34,6 +35,7 @@ EXAMPLES_PER_THOUSAND = 12
 
 def main(arguments: str) -> None:
     """Train as the JSON object says: name, seed, tokens, mixture, base (or null), folder."""
+    die_with_parent()
     job = json.loads(arguments)
     torch.set_num_threads(1)
     transformers_logging.disable_progress_bar()
@@ -59,9 +61,7 @@ def _train(
     else:
         tokenizer = Tokenizer.from_file(str(Path(base) / "tokenizer.json"))
         model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
-    recipe = Recipe(
-        tokens=tokens, batch_tokens=512, learning_rate=3e-3 if base is None else 1.5e-3
-    )
+    recipe = Recipe(tokens=tokens, batch_tokens=512, learning_rate=3e-3 if base is None else 1.5e-3)
     codec = PromptCodec(tokenizer, CHAT_TEMPLATE, BOS, [EOS])
     loss = train(
         model, codec, examples, recipe, rng, lambda done, total, _: _say({"tokens": [done, total]})

@@ -6,12 +6,9 @@ requests and never right answers, keys or the network. One process per submissio
 never reused. The full sandbox (namespaces, Landlock, seccomp) is not here.
 """
 
-import ctypes
 import json
 import os
 import resource
-import signal
-import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -20,8 +17,7 @@ from typing import Any
 from palio.errors import EvaluationFailed, Fault
 from palio.evaluation.job import WorkerJob, WorkerLimits
 from palio.inference.protocol import to_json
-
-_PR_SET_PDEATHSIG = 1
+from palio.lifeline import die_with_parent
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -47,7 +43,7 @@ def main(job_path: str, pipe: int) -> None:
 
 def _work(job_path: Path, send: Send) -> None:
     job, limits = WorkerJob.read(job_path)
-    _die_with_parent()
+    die_with_parent()
     _limit_self(limits)
     send({"stage": "import"})
     engine_class = _engine_class(job.engine)
@@ -84,15 +80,6 @@ def _engine_class(name: str) -> Any:  # noqa: ANN401 - a class of another packag
             "E_RT_ENGINE", f"no engine {name!r} is installed", fault=Fault.PLATFORM
         )
     return next(iter(found)).load()
-
-
-def _die_with_parent() -> None:
-    """A validator killed with SIGKILL leaves no worker behind (Linux)."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(1)
 
 
 def _limit_self(limits: WorkerLimits) -> None:
