@@ -89,9 +89,17 @@ class TransformersEngine:
         self._limits = limits or BatchLimits()
         self._head = Head(loaded.model)
         self._packs = loaded.packable and rows_are_independent(loaded.model)
-        forward = PackedForward if self._packs else SingleForward
-        self._forward: Forward = forward(loaded, self._head)
         self._model = loaded.model
+        self._forward: Forward = self._choose_forward(loaded)
+
+    def _choose_forward(self, loaded: LoadedModel) -> Forward:
+        if self._packs:
+            return PackedForward(loaded, self._head)
+        # The packed attention cannot serve the model's ordinary passes.
+        loaded.model.set_attn_implementation("eager")
+        single = SingleForward(loaded, self._head)
+        single.require_own_logits()
+        return single
 
     @classmethod
     def load(
@@ -285,7 +293,7 @@ class TransformersEngine:
         options = generation.request.decide_among
         if len(generation.output) >= decoding.max_new_tokens:
             generation.reason = "length"
-        elif options and settled_option(self._codec.text(generation.output), options):
+        elif options and settled_option(self._codec.steady_text(generation.output), options):
             generation.reason = "decided"
 
 

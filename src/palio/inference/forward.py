@@ -22,8 +22,10 @@ from palio.inference.packed import (
     packed_inputs,
 )
 
-#: Logits held at once, in bytes of float32; sized to stay in a processor's cache (ENGINE.md 2).
+#: Logits held at once, in bytes of float32; sized to stay in a processor's cache.
 LOGIT_CHUNK_BYTES = 8 * 2**20
+#: Share of the largest logit by which the head may differ from the model's own (rounding).
+LOGIT_TOLERANCE = 0.02
 
 
 class Row:
@@ -129,6 +131,7 @@ class SingleForward:
     """One sequence at a time through the model's own attention; for what cannot be packed."""
 
     def __init__(self, loaded: LoadedModel, head: Head) -> None:
+        self._model = loaded.model
         self._base = loaded.model.base_model
         self._device = loaded.model.device
         self._head = head
@@ -144,6 +147,28 @@ class SingleForward:
     def step(self, rows: Sequence[Row]) -> Tensor:
         logits = [self._head.logits(self._run(row.ids[-1:], row.cache)) for row in rows]
         return torch.cat(logits)
+
+    def require_own_logits(self) -> None:
+        """Check on a short input that the head gives the model's own logits.
+
+        Some architectures scale or transform them on the way, which the head would miss.
+
+        Raises:
+            EvaluationFailed: it does not; the engine cannot score such a model (platform).
+        """
+        model = self._model
+        ids = list(range(min(8, model.config.vocab_size)))
+        with torch.inference_mode():
+            own = model(input_ids=torch.tensor([ids], device=self._device), use_cache=False).logits
+            ours = self._head.logits(self._run(ids, None))
+        own = own[0].float()
+        if not float((own - ours).abs().max()) <= LOGIT_TOLERANCE * float(own.abs().max()):
+            raise EvaluationFailed(
+                "E_RT_ENGINE",
+                f"the transformers engine does not know how {type(model).__name__} computes "
+                "its logits",
+                fault=Fault.PLATFORM,
+            )
 
     def _run(self, ids: Sequence[int], cache: DynamicCache | None) -> Tensor:
         output = self._base(

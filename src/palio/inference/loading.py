@@ -6,6 +6,7 @@ submission are never looked at.
 """
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,14 @@ from palio.errors import EvaluationFailed, Fault
 from palio.inference.packed import ATTENTION
 from palio.inference.prompts import PromptCodec
 
+#: Shortest window in which anything can be asked.
+MIN_WINDOW = 16
+#: What transformers reports about a state dict that is not the model's -> reason code.
+_MISFITS = {
+    "missing_keys": "E_W_MISSING",
+    "unexpected_keys": "E_W_UNEXPECTED",
+    "mismatched_keys": "E_W_SHAPE",
+}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 #: Rotary variants whose angles depend on a token's own position alone.
@@ -74,25 +83,19 @@ def load_model(folder: Path, dtype: str, device: str = "cpu") -> LoadedModel:
         dtype=DTYPES[dtype],
         attn_implementation=ATTENTION if packable else "eager",
         use_safetensors=True,
+        ignore_mismatched_sizes=True,  # reported below instead of raised
         local_files_only=True,
         trust_remote_code=False,
         output_loading_info=True,
     )
-    wrong = {key: sorted(map(str, value)) for key, value in report.items() if value}
-    if wrong:
-        kind, names = next(iter(wrong.items()))
-        raise EvaluationFailed(
-            "E_W_MISSING",
-            f"the weights do not fit the model ({kind}: {names[0]!r:.60})",
-            fault=Fault.PARTICIPANT,
-        )
+    _require_whole(report)
     model.to(device)
     model.eval()
     return LoadedModel(
         model=model,
         codec=load_codec(folder, config),
         packable=packable,
-        window=int(config.get("max_position_embeddings", 2048)),
+        window=_window(model),
     )
 
 
@@ -106,6 +109,30 @@ def load_codec(folder: Path, config: dict[str, Any]) -> PromptCodec:
         bos_id=config.get("bos_token_id"),
         eos_ids=eos if isinstance(eos, list) else [] if eos is None else [eos],
     )
+
+
+def _require_whole(report: Mapping[str, Collection[Any]]) -> None:
+    """Refuse weights that are not exactly the model's; transformers would draw missing ones."""
+    for kind, names in report.items():
+        if names:
+            name = min(map(str, names))
+            raise EvaluationFailed(
+                _MISFITS.get(kind, "E_W_MISSING"),
+                f"the weights do not fit the model ({kind}: {name!r:.60})",
+                fault=Fault.PARTICIPANT,
+            )
+
+
+def _window(model: Any) -> int:  # noqa: ANN401 - any transformers model
+    # Asked of the config object, which knows the older names (n_positions) too.
+    window = int(getattr(model.config, "max_position_embeddings", 2048))
+    if window < MIN_WINDOW:
+        raise EvaluationFailed(
+            "E_CFG_RANGE",
+            f"the model is made for {window} tokens; at least {MIN_WINDOW} are needed",
+            fault=Fault.PARTICIPANT,
+        )
+    return window
 
 
 def _rope_type(config: dict[str, Any]) -> str:

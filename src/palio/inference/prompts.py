@@ -2,12 +2,16 @@
 
 The platform keeps every decision here to itself. The chat template never sees
 the target it is scored on: the context is rendered with a generation prompt, the
-target and the end of turn follow it, and the whole is tokenised once. Nothing
-mutates the tokenizer between requests. A target that the tokenizer does not give
-back byte for byte is the participant's fault, since its loss would be over another
-text.
+target and the end of turn follow it. The context's tokens are those of the context
+alone, so no tokenizer can smuggle the target into tokens that are not scored; the
+target's are taken from the joined text, as a model sees it in its own output. A
+target that the tokenizer does not give back, alone and in its place, is the
+participant's fault, since its loss would be over another text. What is scored is
+then a code from which the text can be recovered, and no such code is shorter than
+the text's own.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +31,8 @@ PLAIN_TEMPLATE = (
     "{% if add_generation_prompt %}assistant: {% endif %}"
 )
 _PROBE = "Palio probe"
+#: How tokenizers with byte fallback name the token of a single byte.
+_BYTE_TOKEN = re.compile("<0x[0-9A-F]{2}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class PromptCodec:
     ) -> None:
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        # It would add tokens of its own, or trim the offsets that tell target from context.
+        tokenizer.post_processor = None
         self._tokenizer = tokenizer
         self._bos_id = bos_id
         self._eos_ids = tuple(eos_ids)
@@ -64,9 +72,13 @@ class PromptCodec:
             "bos_token": self._token(bos_id),
             "eos_token": self._token(eos_ids[0] if eos_ids else None),
         }
+        added: Mapping[int, Any] = tokenizer.get_added_tokens_decoder()
+        self._special_ids = frozenset(token for token, entry in added.items() if entry.special)
         self._template = _compile(template or PLAIN_TEMPLATE)
         self.end_of_turn = self._find_end_of_turn()
-        self.stop_ids = frozenset((*self._eos_ids, *self._special_ids(self.end_of_turn)))
+        self.stop_ids = frozenset(self._eos_ids) | (
+            self._special_ids & frozenset(self._encode(self.end_of_turn))
+        )
 
     def context(self, messages: Sequence[Message]) -> str:
         """The conversation rendered up to where the assistant begins to speak."""
@@ -98,20 +110,40 @@ class PromptCodec:
             raise ValueError("an empty answer has no loss")
         target = unicodedata.normalize("NFC", target)
         self._require_round_trip(target)
-        context = self.context(messages)
-        closing = self.end_of_turn if ends else ""
-        encoding = self._tokenizer.encode(context + target + closing, add_special_tokens=False)
+        if ends and not self.end_of_turn:
+            raise _participant("E_CFG_TOKENIDS", "nothing ends the assistant's turn: no EOS token")
+        before, scored = self._split(
+            self.context(messages), target + (self.end_of_turn if ends else "")
+        )
+        spare = max(1, room - len(scored))
+        before = before[-spare:] or [self._start_id()]
+        return ScoredTokens((*before, *scored), len(before), len(target.encode()))
+
+    def _split(self, context: str, answer: str) -> tuple[list[int], list[int]]:
+        """Ids of the context and of the answer behind it.
+
+        A token may reach over the boundary by one character, which is how most
+        tokenizers write a word behind a blank; it is scored, and the context ends before it.
+        """
+        alone = self._tokenizer.encode(context, add_special_tokens=False)
+        joined = self._tokenizer.encode(context + answer, add_special_tokens=False)
         boundary = len(context)
-        ids = encoding.ids
-        # A token that straddles the boundary holds part of the target and is scored.
-        first = next((i for i, (_, end) in enumerate(encoding.offsets) if end > boundary), len(ids))
-        if first == 0:
-            ids, first = [self._start_id(), *ids], 1
-        if first >= len(ids):
-            raise _participant("E_TOK_ROUNDTRIP", "the tokenizer turns an answer into no tokens")
-        spare = max(1, room - (len(ids) - first))
-        dropped = max(0, first - spare)
-        return ScoredTokens(tuple(ids[dropped:]), first - dropped, len(target.encode()))
+        first = next(
+            (i for i, (_, end) in enumerate(joined.offsets) if end > boundary), len(joined.ids)
+        )
+        begins = joined.offsets[first][0] if first < len(joined.ids) else boundary
+        scored = joined.ids[first:]
+        if begins < boundary - 1:
+            begins, scored = boundary, self._encode(answer)
+        kept = next((i for i, (_, end) in enumerate(alone.offsets) if end > begins), len(alone.ids))
+        decoded = self._tokenizer.decode(scored, skip_special_tokens=False)
+        # Some decoders drop the blank before a first word.
+        if not scored or not decoded.endswith(answer.lstrip()):
+            raise _participant(
+                "E_TOK_ROUNDTRIP",
+                "the tokenizer does not give back an answer behind its conversation",
+            )
+        return alone.ids[:kept], scored
 
     def document(self, text: str) -> ScoredTokens:
         """A plain text after BOS (or after EOS where the model has no BOS); all of it is scored.
@@ -134,6 +166,20 @@ class PromptCodec:
         """Generated ids as text, without special tokens."""
         decoded: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
         return decoded
+
+    def steady_text(self, ids: Sequence[int]) -> str:
+        """The part of :meth:`text` that no further token can change.
+
+        Single-byte tokens at the end are left out: an invalid byte after them makes some
+        decoders rewrite the whole run.
+        """
+        end = len(ids)
+        while end and (
+            ids[end - 1] in self._special_ids
+            or _BYTE_TOKEN.fullmatch(self._tokenizer.id_to_token(ids[end - 1]) or "")
+        ):
+            end -= 1
+        return self.text(ids[:end])
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
@@ -168,16 +214,9 @@ class PromptCodec:
         if found and behind:
             encoding = self._tokenizer.encode(behind, add_special_tokens=False)
             for token, (_, end) in zip(encoding.ids, encoding.offsets, strict=True):
-                if token in self._added_special_ids():
+                if token in self._special_ids:
                     return behind[:end]
         return self._specials["eos_token"]
-
-    def _special_ids(self, text: str) -> list[int]:
-        return [token for token in self._encode(text) if token in self._added_special_ids()]
-
-    def _added_special_ids(self) -> frozenset[int]:
-        added: Mapping[int, Any] = self._tokenizer.get_added_tokens_decoder()
-        return frozenset(token for token, entry in added.items() if entry.special)
 
     def _render(self, turns: list[dict[str, str]], *, generation: bool) -> str:
         try:
@@ -201,6 +240,8 @@ def _compile(source: str) -> Any:  # noqa: ANN401 - a jinja2 template
         trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
     )
     environment.globals["raise_exception"] = _raise_from_template
+    # Chance has no place in a prompt; a template that wants it fails like any unknown name.
+    del environment.filters["random"], environment.globals["lipsum"]
     try:
         return environment.from_string(source)
     except TemplateError as error:

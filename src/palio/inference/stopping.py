@@ -11,7 +11,7 @@ _INCOMPLETE = "\ufffd"
 def first_option(text: str, options: Sequence[str]) -> str | None:
     """The first blank-separated word that is exactly an option, other characters made blanks.
 
-    This is SN37's reading of a multiple-choice answer (SN37.md 1.4).
+    This is how Bittensor's subnet 37 reads a multiple-choice answer.
     """
     for word in _NON_WORD.sub(" ", text).split():
         if word in options:
