@@ -7,12 +7,13 @@ happens. How a worker died decides whose fault it is.
 
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -21,10 +22,13 @@ import palio
 from palio.clock import Clock, SystemClock
 from palio.errors import EvaluationFailed, Fault
 from palio.evaluation.job import MAX_LINE_BYTES, MAX_TOTAL_BYTES, WorkerJob, WorkerLimits
-from palio.inference.protocol import Answer, answer_from_json
+from palio.inference.protocol import Answer, Request, answer_from_json, answers
 
 #: How often the parent looks at clock and memory while no line comes, in seconds.
 POLL_S = 0.05
+#: Most entries of the environment that a worker may report.
+MAX_ENVIRONMENT = 32
+_CODE = re.compile("E_[A-Z_]{1,38}")
 _STAGES = frozenset({"start", "import", "load", "answer"})
 _START = (
     "import sys; sys.path.append(sys.argv[1]); "
@@ -72,7 +76,7 @@ class LocalExecutor:
             (folder / "home").mkdir()
             started = self._clock.monotonic()
             with _Worker(folder, self._limits.threads) as worker:
-                talk = _Conversation(len(job.requests), progress or (lambda *_: None))
+                talk = _Conversation(job.requests, progress or (lambda *_: None))
                 self._listen(worker, talk, started + self._limits.seconds)
             seconds = self._clock.monotonic() - started
             if talk.environment is None:
@@ -125,11 +129,9 @@ class _Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                self._process.kill()
+        # Not polled before: until it is reaped its number belongs to its group and no other.
+        # The group may outlive it, so it is killed also when the worker has ended by itself.
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._pipe)
 
@@ -164,13 +166,17 @@ class _Worker:
 class _Conversation:
     """What a worker has said so far; refuses anything out of form."""
 
-    expected: int
+    requests: Sequence[Request]
     progress: WorkerProgress
     stage: str = "start"
     environment: dict[str, str] | None = None
     _answers: dict[int, Answer] = field(default_factory=dict)
     _rest: bytes = b""
     _total: int = 0
+
+    @property
+    def expected(self) -> int:
+        return len(self.requests)
 
     def hear(self, data: bytes) -> None:
         self._total += len(data)
@@ -182,18 +188,22 @@ class _Conversation:
             self._understand(line)
 
     def _understand(self, line: bytes) -> None:
+        if self.environment is not None:
+            raise _malformed("it speaks on after its end")
         try:
             match json.loads(line):
                 case {"stage": str(stage)} if stage in _STAGES:
                     self.stage = stage
                     self.progress(stage, 0, self.expected)
                 case {"progress": [int(done), int(total)]}:
-                    self.progress(self.stage, min(done, self.expected), min(total, self.expected))
-                case {"answer": [int(index), dict(answer)]} if 0 <= index < self.expected:
-                    self._answers[index] = answer_from_json(answer)
+                    self.progress(self.stage, self._bounded(done), self._bounded(total))
+                case {"answer": [int(index), dict(answer)]}:
+                    self._accept(index, answer_from_json(answer))
                 case {"failed": {"code": str(code), "message": str(text), "fault": fault} as said}:
-                    hint = str(said.get("hint", ""))[:500]
-                    raise EvaluationFailed(code[:40], text[:500], fault=Fault(fault), hint=hint)
+                    if not _CODE.fullmatch(code):
+                        raise _malformed(f"{code[:60]!r} is no reason code")
+                    hint = _printable(str(said.get("hint", "")))
+                    raise EvaluationFailed(code, _printable(text), fault=Fault(fault), hint=hint)
                 case {"done": dict(environment)}:
                     self._finish(environment)
                 case other:
@@ -201,13 +211,33 @@ class _Conversation:
         except (ValueError, RecursionError) as error:
             raise _malformed(f"{str(error)[:60]!r}") from error
 
+    def _bounded(self, count: int) -> int:
+        return max(0, min(count, self.expected))
+
+    def _accept(self, index: int, answer: Answer) -> None:
+        if not 0 <= index < self.expected or index in self._answers:
+            raise _malformed(f"answer {index} was not asked for, or came twice")
+        if not answers(self.requests[index], answer):
+            raise _malformed(f"answer {index} does not fit its request")
+        self._answers[index] = answer
+
     def _finish(self, environment: dict[str, Any]) -> None:
         if len(self._answers) != self.expected:
             raise _malformed(f"{len(self._answers)} answers to {self.expected} requests")
-        self.environment = {str(k)[:40]: str(v)[:200] for k, v in environment.items()}
+        if len(environment) > MAX_ENVIRONMENT:
+            raise _malformed("its environment is too long")
+        self.environment = {
+            _printable(str(key))[:40]: _printable(str(value))[:200]
+            for key, value in environment.items()
+        }
 
     def in_order(self) -> tuple[Answer, ...]:
         return tuple(self._answers[index] for index in range(self.expected))
+
+
+def _printable(text: str) -> str:
+    """A worker's words for logs and terminals: cut, and without control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:500])
 
 
 def _bare_environment(home: Path, threads: int) -> dict[str, str]:
@@ -221,10 +251,9 @@ def _bare_environment(home: Path, threads: int) -> dict[str, str]:
         "HF_HOME": "/nonexistent",
         "TRANSFORMERS_VERBOSITY": "error",
         "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
-        # Temporaries are reused instead of being mapped afresh for each pass (ENGINE.md 2).
+        # Temporaries are reused instead of being mapped afresh for each pass.
         "MALLOC_MMAP_MAX_": "0",
         "MALLOC_TRIM_THRESHOLD_": str(2**40),
     }

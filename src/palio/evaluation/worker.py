@@ -7,6 +7,7 @@ never reused. The full sandbox (namespaces, Landlock, seccomp) is not here.
 """
 
 import json
+import math
 import os
 import resource
 from collections.abc import Callable
@@ -83,7 +84,7 @@ def _engine_class(name: str) -> Any:  # noqa: ANN401 - a class of another packag
 
 
 def _limit_self(limits: WorkerLimits) -> None:
-    seconds = int(limits.seconds * max(1, limits.threads)) + 1
+    seconds = math.ceil(limits.seconds * max(1, limits.threads)) + 2
     wanted = {
         resource.RLIMIT_CPU: seconds,
         resource.RLIMIT_NOFILE: limits.open_files,
@@ -96,6 +97,9 @@ def _limit_self(limits: WorkerLimits) -> None:
         _, hard = resource.getrlimit(kind)
         ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (ceiling, ceiling))
+    # At its hard limit a process is killed without a word; a second before, by SIGXCPU.
+    ceiling, _ = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (max(1, ceiling - 1), ceiling))
 
 
 def _report_unexpected(send: Send, error: BaseException) -> None:

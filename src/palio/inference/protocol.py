@@ -157,6 +157,7 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
                     value["text"], str
                 ):
                     raise ValueError("malformed text answer")
+                value["text"].encode()  # a lone surrogate could never be written down
                 return TextAnswer(value["text"], _count(value["tokens"]), reason)
             case "choice":
                 return ChoiceAnswer(tuple(_nats(item) for item in value["nats"]))
@@ -164,6 +165,19 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
                 raise ValueError(f"unknown kind of answer {kind!r}")
     except (KeyError, TypeError) as error:
         raise ValueError(f"malformed answer: {error!r}") from error
+
+
+def answers(request: Request, answer: Answer) -> bool:
+    """Whether the answer has the form that the request asks for."""
+    match request, answer:
+        case LossRequest(), LossAnswer(tokens=tokens, bytes=size):
+            return tokens > 0 and size > 0
+        case ChoiceRequest(choices=choices), ChoiceAnswer(nats=nats):
+            return len(nats) == len(choices)
+        case GenerateRequest(decoding=decoding), TextAnswer(tokens=tokens):
+            return tokens <= decoding.max_new_tokens
+        case _:
+            return False
 
 
 def _nats(value: object) -> float:
