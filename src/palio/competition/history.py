@@ -14,7 +14,7 @@ from palio.errors import ConfigError
 
 MAX_CHANGES = 200
 
-TaskCheck = Callable[[str, TaskSpec], None]
+TaskCheck = Callable[[str, TaskSpec], object]
 """Checks what this room cannot know of a task (given by name and definition), e.g. whether its
 dataset exists; raises ConfigError, which is reported with the task's line."""
 

@@ -124,7 +124,10 @@ def _walk(root: Node, loc: Sequence[int | str]) -> tuple[list[int | str], Node, 
 def _dotted(path: Sequence[int | str]) -> str:
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += ("." if text else "") + (step if len(step) <= 60 else f"{step[:57]}...")
     return text
 
 
