@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from palio.canonical import digest_of
+from palio.canonical import canonical_json, digest_of
 from palio.competition.model import (
     BaselineNormalisation,
     Competition,
@@ -118,9 +118,10 @@ def scorecard_from_json(value: Mapping[str, Any]) -> Scorecard:
     """The scorecard written by :meth:`Scorecard.to_json`.
 
     Raises:
-        ValueError: the object is no scorecard.
+        ValueError: the object is no scorecard, or a number in it is not finite.
     """
     try:
+        canonical_json(value)
         tasks = {
             name: TaskScore(
                 **{
@@ -140,12 +141,12 @@ def scorecard_from_json(value: Mapping[str, Any]) -> Scorecard:
                 "cost": Cost(**value["cost"]),
             }
         )
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"malformed scorecard: {error!r}") from error
 
 
 def normalise(raw: float, normalisation: Normalisation) -> float:
-    """The raw score on the scale on which tasks are weighed (SN37.md 1.3, FAIRNESS.md)."""
+    """The raw score on the scale on which tasks are weighed."""
     match normalisation:
         case InverseExponential(ceiling=ceiling):
             if raw >= ceiling:
@@ -167,7 +168,7 @@ def score_task(spec: TaskSpec, method: Method, samples: Sequence[SampleScore]) -
     if not math.isfinite(raw):
         raise ValueError(f"the raw score must be finite, not {raw!r}")
     normalised = normalise(raw, spec.normalisation)
-    half = Z_95 * _standard_error([sample.loss for sample in samples])
+    half = Z_95 * _standard_error(samples)
     return TaskScore(
         raw=raw,
         unit=method.unit,
@@ -216,11 +217,15 @@ def _slope(raw: float, normalisation: Normalisation) -> float:
             return 1.0
 
 
-def _standard_error(losses: Sequence[float]) -> float:
-    """Of the mean; one sample says nothing about spread, so its error is taken as 0."""
-    count = len(losses)
+def _standard_error(samples: Sequence[SampleScore]) -> float:
+    """Of the weighted mean, as a ratio estimator (Cochran, Sampling Techniques, 1977, ch. 6).
+
+    One sample says nothing about spread, so its error is taken as 0.
+    """
+    count = len(samples)
     if count < 2:
         return 0.0
-    mean = math.fsum(losses) / count
-    variance = math.fsum((loss - mean) ** 2 for loss in losses) / (count - 1)
-    return math.sqrt(variance / count)
+    weight = math.fsum(sample.weight for sample in samples)
+    mean = math.fsum(sample.weight * sample.loss for sample in samples) / weight
+    squares = math.fsum((sample.weight * (sample.loss - mean)) ** 2 for sample in samples)
+    return math.sqrt(count / (count - 1) * squares) / weight
