@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from palio.competition.history import history_from
 from palio.competition.loading import (
     catalogue,
     find,
@@ -15,6 +18,7 @@ from palio.competition.loading import (
 )
 from palio.competition.model import TaskSpec, WinRateRule
 from palio.competition.problems import CompetitionFileError
+from palio.competition.yaml_source import YamlError, parse
 from palio.errors import ConfigError
 
 BASE = """\
@@ -255,6 +259,20 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path, BASE)
     with pytest.raises(ConfigError, match="a part of the path is a file"):
         find(str(file / "x.yaml"))
+
+
+@given(
+    start=st.integers(0, len(BASE)),
+    length=st.integers(0, 40),
+    inserted=st.text(alphabet=":-{}[]&*#!|>'\"~?%@, \n\tax09.", max_size=8),
+)
+def test_a_damaged_file_is_read_or_refused_in_words(start: int, length: int, inserted: str) -> None:
+    text = BASE[:start] + inserted + BASE[start + length :]
+    try:
+        competition = history_from(parse(text), "my.yaml").current_or_last()
+    except (YamlError, ConfigError):
+        return
+    assert sum(task.weight for task in competition.tasks.values()) == pytest.approx(1.0)
 
 
 def test_a_file_is_live_from_its_first_block_to_the_block_before_it_closes(tmp_path: Path) -> None:
