@@ -347,6 +347,17 @@ def test_scorecards_with_other_samples_than_the_quota_are_refused() -> None:
         decide(of, about, [OLD, NEW], {**results, "old": scorecard(of, about, "old", 1.0)})
 
 
+def test_a_scorecard_without_a_task_or_with_a_negative_loss_is_the_callers_mistake() -> None:
+    of, about = competition(samples=20), facts()
+    card = scorecard(of, about, "old", 1.0)
+    partial = replace(card, tasks={"TEXT": card.tasks["TEXT"]})
+    with pytest.raises(ValueError, match="lacks a task"):
+        decide(of, about, [OLD], {"old": partial})
+    results = {"old": card, "new": scorecard(of, about, "new", -1.0)}
+    with pytest.raises(ValueError, match="a loss is negative"):
+        decide(of, about, [OLD, NEW], results)
+
+
 def test_a_round_is_never_counted_twice() -> None:
     season = Season(competition(samples=20), [OLD, NEW])
     season.play({"old": 1.0, "new": 1.0}, block=1000)

@@ -26,6 +26,8 @@ STAKES = tuple(0.0125 * 2**power for power in range(7))
 _HALVINGS = 8
 #: Width, in transformed margin, at which a crossing counts as found.
 _TOLERANCE = 1e-8
+#: Mean advantage that is nothing but rounding error.
+_NOTHING = 1e-12
 
 
 class Advantages:
@@ -73,7 +75,7 @@ class Advantages:
             return _total(self._bounded(at))
 
         at_zero = surplus(0.0)
-        if at_zero == 0:
+        if abs(at_zero) <= _NOTHING * len(self):
             return 0.0
         if at_zero > 0:
             low, high = _crossing(surplus, 0.0, 1.0, left_of=lambda value: value > 0)

@@ -1,5 +1,7 @@
 """The sentences of a verdict, for people who never read a rule."""
 
+import math
+
 from palio.contest.duel import DuelState, Limits
 from palio.contest.win_rate import WinCount
 
@@ -13,15 +15,15 @@ def lead_with_limits(lead: float | None, limits: Limits) -> str:
     """E.g. ``+4.3% [+1.0%, +6.5%]``."""
     if lead is None:
         return "an unknown lead"
-    low = "no limit yet" if limits.low is None else _percent(limits.low)
-    return f"{_percent(lead)} [{low}, {_percent(limits.high)}]"
+    low = "no limit yet" if limits.low is None else percent(limits.low)
+    return f"{percent(lead)} [{low}, {percent(limits.high)}]"
 
 
 def open_duel(state: DuelState) -> str:
     """Why a duel goes on."""
     return (
         f"leads the champion by {lead_with_limits(state.lead, state.limits)} and needs a lower "
-        f"limit above {_percent(state.needs)}: not decided after {state.items:,} samples"
+        f"limit above {margin(state.needs)}: not decided after {state.items:,} samples"
     )
 
 
@@ -29,7 +31,7 @@ def parked_duel(state: DuelState) -> str:
     """Why a duel waits for epsilon to decay."""
     return (
         f"leads the champion by {lead_with_limits(state.lead, state.limits)}: not by the "
-        f"{_percent(state.needs)} needed now, perhaps by less; waits until less is needed"
+        f"{margin(state.needs)} needed now, perhaps by less; waits until less is needed"
     )
 
 
@@ -37,7 +39,7 @@ def dropped_duel(state: DuelState, bar: float, max_items: int) -> str:
     """Why a duel is over without a crown."""
     numbers = lead_with_limits(state.lead, state.limits)
     if state.limits.high <= bar:
-        return f"leads the champion by {numbers}: shown to be less than {_percent(bar)}; dropped"
+        return f"leads the champion by {numbers}: shown to be less than {margin(bar)}; dropped"
     return (
         f"leads the champion by {numbers}: undecided after {state.items:,} samples, of which a "
         f"duel gets {max_items:,}; dropped"
@@ -48,7 +50,7 @@ def won_duel(state: DuelState) -> str:
     """What a crowned challenger has shown."""
     return (
         f"leads by {lead_with_limits(state.lead, state.limits)} over {state.items:,} samples and "
-        f"needed a lower limit above {_percent(state.needs)}"
+        f"needed a lower limit above {margin(state.needs)}"
     )
 
 
@@ -59,6 +61,20 @@ def win_rate(count: WinCount) -> str:
     return f"wins {count.wins} of {count.opponents} comparisons ({count.rate:.0%})"
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """With sign and one decimal."""
     # A lead of -0.04% is no "-0.0%".
     return f"{round(value * 100, 1) + 0.0:+.1f}%"
+
+
+def margin(value: float) -> str:
+    """Without sign and with one decimal, as margins are written."""
+    return f"{value:.1%}"
+
+
+def odds(log_evidence: float) -> str:
+    """Evidence as odds, e.g. ``4,700 : 1``."""
+    if log_evidence > math.log(1e9):
+        return "more than a billion : 1"
+    evidence = math.exp(log_evidence)
+    return f"{evidence:,.0f} : 1" if evidence >= 100 else f"{evidence:.3g} : 1"
