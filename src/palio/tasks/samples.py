@@ -61,15 +61,23 @@ class TextSample:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of IF_EVAL: its kind and its parameter (a number, a word, a phrase, or None)."""
+    """One rule of IF_EVAL.
+
+    ``parameter`` is its number, word or phrase, or None; ``times`` counts a word that
+    must stand exactly so often.
+    """
 
     kind: str
     parameter: int | str | None = None
+    times: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RuledQuestion:
-    """A question to be answered under rules; ``answer`` is the right option's text."""
+    """A question to be answered under rules.
+
+    ``answer`` is a right answer in words; keywords come from it, and it is not judged.
+    """
 
     question: str
     answer: str
@@ -140,7 +148,7 @@ def sample_from_json(value: Mapping[str, Any]) -> Sample:
 
 
 def _ruled_question(value: Mapping[str, Any]) -> RuledQuestion:
-    rules = tuple(Rule(rule["kind"], rule["parameter"]) for rule in value["rules"])
+    rules = tuple(Rule(rule["kind"], rule["parameter"], rule["times"]) for rule in value["rules"])
     return RuledQuestion(value["question"], value["answer"], rules)
 
 

@@ -74,6 +74,11 @@ def dialogues(
     return shuffled(rng, pool, count, repeat=repeat, noun="dialogues")
 
 
+def dialogue_count(split: Split) -> int:
+    """How many different dialogues a split has."""
+    return len(_dialogues(split))
+
+
 class EmbeddedDataset(Dataset):
     """A dataset over the evaluation split of the library, or over some of its domains."""
 
