@@ -237,6 +237,11 @@ REASONS: dict[str, Reason] = {
         "config.json removes causality: the model would see the text it must predict",
         "Train and submit a causal model.",
     ),
+    "E_CFG_MISSING": Reason(
+        "config",
+        "config.json lacks a value that this architecture needs",
+        "Submit config.json as save_pretrained writes it.",
+    ),
     "E_CFG_RANGE": Reason(
         "config", "a value in config.json is out of range", "Correct the value named."
     ),
