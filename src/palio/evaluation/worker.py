@@ -20,6 +20,14 @@ from palio.evaluation.job import WorkerJob, WorkerLimits
 from palio.inference.protocol import to_json
 from palio.lifeline import die_with_parent
 
+#: How torch, the dynamic loader, the system and CUDA say that memory ran out.
+_NO_MEMORY = (
+    "can't allocate memory",
+    "failed to map segment",
+    "cannot allocate memory",
+    "out of memory",
+)
+
 Send = Callable[[dict[str, Any]], None]
 
 
@@ -104,7 +112,7 @@ def _limit_self(limits: WorkerLimits) -> None:
 
 def _report_unexpected(send: Send, error: BaseException) -> None:
     text = f"{type(error).__name__}: {error}"
-    if "can't allocate memory" in text or "out of memory" in text.lower():
+    if any(phrase in text.lower() for phrase in _NO_MEMORY):
         _report(send, "E_RT_OOM", "the worker ran out of memory", Fault.PLATFORM)
         return
     # Escaped and cut: the text may be the submission's.
