@@ -170,3 +170,11 @@ def test_a_rule_that_is_none_is_refused(text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         rule_of(parse_rule(text, "rule.yaml"), "rule.yaml")
     assert said in str(caught.value)
+
+
+def test_the_rule_file_of_the_documentation_is_valid() -> None:
+    page = Path(__file__).parents[2] / "docs" / "verdicts.md"
+    text = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    rule = rule_of(parse_rule(text, "verdicts.md"), "verdicts.md")
+    assert rule.decay.at(rule.age_blocks) == pytest.approx(0.02)
+    assert set(rule.settings.tasks) == {"CHOICE", "TEXT"}

@@ -26,6 +26,8 @@ STAKES = tuple(0.0125 * 2**power for power in range(7))
 _HALVINGS = 8
 #: Width, in transformed margin, at which a crossing counts as found.
 _TOLERANCE = 1e-8
+#: First step from the lead in search of a limit, in transformed margin.
+_FIRST_STEP = 0.004
 #: Mean advantage that is nothing but rounding error.
 _NOTHING = 1e-12
 
@@ -96,20 +98,24 @@ class Advantages:
         def excess(at: float) -> float:
             return _log_evidence(self._bounded(at)) - level
 
-        if excess(-1.0) < 0:
+        inside = _transformed(lead)
+        outside = _reach(excess, inside, -1.0)
+        if outside is None:
             return None
-        low, _ = _crossing(excess, -1.0, _transformed(lead), left_of=lambda value: value >= 0)
+        low, _ = _crossing(excess, outside, inside, left_of=lambda value: value >= 0)
         return _margin(low) if low > -1.0 else None
 
     def upper_limit(self, level: float, lead: float | None) -> float:
         """Smallest margin under which the lead lies at ``level``; at most 1, a perfect model's."""
 
-        def shortfall(at: float) -> float:
-            return level - _log_evidence(-self._bounded(at))
+        def excess(at: float) -> float:
+            return _log_evidence(-self._bounded(at)) - level
 
-        if shortfall(1.0) > 0:
+        inside = _transformed(lead)
+        outside = _reach(excess, inside, 1.0)
+        if outside is None:
             return 1.0
-        _, high = _crossing(shortfall, _transformed(lead), 1.0, left_of=lambda value: value > 0)
+        _, high = _crossing(lambda at: -excess(at), inside, outside, lambda value: value > 0)
         return _margin(high)
 
     def _bounded(self, at: float) -> Array:
@@ -161,6 +167,22 @@ def _total(bounded: Array) -> float:
 def _padded(values: Array, halvings: int) -> Array:
     """Zeros appended (neither a gain nor a loss) so that the length halves that many times."""
     return np.pad(values, (0, -len(values) % (1 << halvings)))
+
+
+def _reach(excess: Callable[[float], float], start: float, end: float) -> float | None:
+    """The first of ever longer steps from ``start`` with excess; None if even ``end`` has none.
+
+    Limits lie near the lead, where the curve bends; a bracket from one end of the scale to the
+    other would cost several times as many evaluations.
+    """
+    step = math.copysign(_FIRST_STEP, end - start)
+    at = start + step
+    while abs(at - start) < abs(end - start):
+        if excess(at) >= 0:
+            return at
+        step *= 2
+        at += step
+    return end if excess(end) >= 0 else None
 
 
 def _crossing(
