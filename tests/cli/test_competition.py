@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from palio.competition.loading import catalogue, find
+from palio.tasks.drawing import draw_round
 from palio.tasks.registry import load_task
 
 PROGRAM = """
@@ -151,7 +152,11 @@ def test_check_knows_datasets_methods_and_their_options(
     "reference", [f"{edition}/{name}" for edition, names in catalogue().items() for name in names]
 )
 def test_every_stage_of_the_catalogue_can_be_played(reference: str) -> None:
-    find(reference, load_task)
+    last = find(reference, load_task).current_or_last()
+    drawn = draw_round(last, seed=7)
+    assert {name: len(task.samples) for name, task in drawn.tasks.items()} == {
+        name: spec.samples for name, spec in last.tasks.items()
+    }
 
 
 def test_new_writes_a_working_file_and_never_overwrites(tmp_path: Path) -> None:

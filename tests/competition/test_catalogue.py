@@ -345,6 +345,7 @@ def test_reference_scores_as_the_subnet_did() -> None:
     assert tasks[MMLU].method_options["repetition_penalty"] == 1.1
     assert tasks[RULES].method_options["max_new_tokens"] == 200
     assert tasks[RULES].method_options["repetition_penalty"] == 1.2
+    assert tasks[RULES].method_options["weigh_by_rules"] is True
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
