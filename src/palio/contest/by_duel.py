@@ -333,7 +333,16 @@ def _reason(round_: _Round, winners: Sequence[_Judged]) -> str:
     )
     if winners:
         winner = winners[0].row
-        return f"{fallen}{name_of(winner.submission)} takes the crown from {champion}: it {winner.sentence}."
+        return (
+            f"{fallen}{name_of(winner.submission)} takes the crown from {champion}: "
+            f"it {winner.sentence}."
+        )
     if round_.provisional:
-        return f"{fallen}{champion} is champion as the first valid entrant; nobody has yet been shown to be better."
-    return f"{champion} stays champion: no challenger has been shown to be better by the margin needed."
+        return (
+            f"{fallen}{champion} is champion as the first valid entrant; nobody has yet been shown "
+            "to be better."
+        )
+    return (
+        f"{champion} stays champion: no challenger has been shown to be better by the margin "
+        "needed."
+    )

@@ -55,11 +55,15 @@ class DuelSettings:
         """
         rule = competition.rule
         if not isinstance(rule, DuelRule):
-            raise ValueError(f"{competition.name} does not decide by duel")  # noqa: TRY004 - a wrong value
+            raise ValueError(  # noqa: TRY004 - a wrong value
+                f"{competition.name} does not decide by duel"
+            )
         tasks = {}
         for name, task in competition.tasks.items():
             if not isinstance(task.normalisation, BaselineNormalisation):
-                raise ValueError(f"tasks.{name}.normalisation: a duel needs kind 'baseline'")  # noqa: TRY004 - a wrong value
+                raise ValueError(  # noqa: TRY004 - a wrong value
+                    f"tasks.{name}.normalisation: a duel needs kind 'baseline'"
+                )
             tasks[name] = DuelTask(task.weight, task.samples, task.normalisation.cap)
         return cls(
             tasks=tasks,

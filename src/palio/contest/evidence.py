@@ -129,7 +129,7 @@ class Advantages:
 
 
 def _transformed(margin: float | None) -> float:
-    """The margin on a scale from -1 (minus infinity, None) to 1: a factor on either side, less 1."""
+    """The margin on a scale from -1 (minus infinity, or None) to 1, alike for either side."""
     if margin is None:
         return -1.0
     return margin if margin >= 0 else margin / (1 - margin)

@@ -27,7 +27,9 @@ def paired_losses(
     pairs = {}
     for name, spec in competition.tasks.items():
         if not isinstance(spec.normalisation, BaselineNormalisation):
-            raise ValueError(f"tasks.{name}.normalisation: a duel needs kind 'baseline'")  # noqa: TRY004 - a wrong value
+            raise ValueError(  # noqa: TRY004 - a wrong value
+                f"tasks.{name}.normalisation: a duel needs kind 'baseline'"
+            )
         baseline = spec.normalisation.loss
         ours, theirs = champion.tasks[name].samples, challenger.tasks[name].samples
         if [each.sample for each in ours] != [each.sample for each in theirs]:

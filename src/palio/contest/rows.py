@@ -68,8 +68,9 @@ def outside_rows(field: Field) -> list[EntrantVerdict]:
         row(
             entrant,
             Status.COPY,
-            f"holds the same content as the submission that {owners[entrant.submission].participant}"
-            f" committed at block {owners[entrant.submission].block}; only the earliest counts",
+            "holds the same content as the submission that "
+            f"{owners[entrant.submission].participant} committed at block "
+            f"{owners[entrant.submission].block}; only the earliest counts",
         )
         for entrant in field.copies
     ]

@@ -29,7 +29,7 @@ class RuleTask(Frozen):
     cap: AboveZero
     """Largest advantage of one item, in units of the baseline's loss."""
     quota: AboveZero | None = None
-    """Items a round, in proportion to the other tasks'; by default in proportion to weight * cap."""
+    """Items a round, in proportion to the other tasks'; by default as weight * cap."""
 
 
 class RuleFile(Frozen):
@@ -134,7 +134,9 @@ def _loss(value: dict[str, Any], key: str) -> float:
         raise ValueError(f"has no {key!r}; write that model's loss in baseline units")
     loss = value[key]
     if isinstance(loss, bool) or not isinstance(loss, int | float):
-        raise ValueError(f"{key} must be a number, not {loss!r}")  # noqa: TRY004 - becomes the sentence
+        raise ValueError(  # noqa: TRY004 - becomes the sentence about the line
+            f"{key} must be a number, not {loss!r}"
+        )
     # A whole number too long for a float is as far from a loss as infinity.
     if not (math.isfinite(loss) if isinstance(loss, float) else abs(loss) < 1e300) or loss < 0:
         raise ValueError(f"{key} must be a finite number of at least 0, not {str(loss)[:40]}")
