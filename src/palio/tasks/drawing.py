@@ -13,7 +13,7 @@ from palio.competition.model import Competition, TaskSpec
 from palio.errors import ConfigError, DataUnavailable
 from palio.randomness import stream
 from palio.tasks.protocols import Method
-from palio.tasks.registry import load_task
+from palio.tasks.registry import dataset_names, load_dataset, load_task
 from palio.tasks.samples import Sample, sample_digest, sample_from_json, sample_to_json
 
 
@@ -81,6 +81,23 @@ def draw_task(
             f"task {name}: dataset {spec.dataset!r} gave {len(samples)} of {wanted} samples"
         )
     return DrawnTask(name, spec, method, samples)
+
+
+def draw_samples(competition: Competition, name: str, seed: int, count: int) -> tuple[Sample, ...]:
+    """Samples to look at: of a task of the competition, or of a dataset with its defaults.
+
+    Raises:
+        ConfigError: the name is neither; the message lists both kinds.
+        DataUnavailable: the source cannot give that many samples now.
+    """
+    if name in competition.tasks:
+        return draw_task(name, competition.tasks[name], seed, competition.name, count).samples
+    if name not in dataset_names():
+        raise ConfigError(
+            f"{name!r} is neither a task of {competition.name} ({', '.join(competition.tasks)}) "
+            f"nor a dataset ({', '.join(dataset_names())})"
+        )
+    return tuple(load_dataset(name, {}).draw(stream(seed, competition.name, name), count))
 
 
 def draw_round(competition: Competition, seed: int, *, samples: int | None = None) -> Round:
