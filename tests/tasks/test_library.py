@@ -6,7 +6,7 @@ import pytest
 
 from palio.tasks.library import basic_english, passages, questions
 from palio.tasks.library.facts import Relation, asked, relations
-from palio.tasks.library.texts import _all_passages
+from palio.tasks.library.texts import Split, _all_passages
 from palio.tasks.rules.checks import words
 
 
@@ -30,11 +30,11 @@ def test_library_spans_domains_and_every_passage_has_questions() -> None:
 
 
 def test_no_passage_or_question_stands_in_both_splits() -> None:
-    def texts(split: str) -> set[str]:
-        return {passage.text for passage in passages(split)}  # type: ignore[arg-type]
+    def texts(split: Split) -> set[str]:
+        return {passage.text for passage in passages(split)}
 
-    def asked_in(split: str) -> set[str]:
-        return {question.question for question in questions(split)}  # type: ignore[arg-type]
+    def asked_in(split: Split) -> set[str]:
+        return {question.question for question in questions(split)}
 
     assert texts("training").isdisjoint(texts("evaluation"))
     assert asked_in("training").isdisjoint(asked_in("evaluation"))
@@ -85,8 +85,8 @@ def test_fact_rows_are_disjoint_and_single(relation: Relation) -> None:
 
 
 @pytest.mark.parametrize("split", ["training", "evaluation"])
-def test_facts_can_be_asked_without_telling_and_with_three_wrong_choices(split: str) -> None:
-    for group in asked(split):  # type: ignore[arg-type]
+def test_facts_can_be_asked_without_telling_and_with_three_wrong_choices(split: Split) -> None:
+    for group in asked(split):
         for item in group:
             assert not _holds(item.question, item.answer), item
             assert len(set(item.wrong)) == len(item.wrong) >= 3, item
