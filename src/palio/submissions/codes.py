@@ -204,7 +204,7 @@ REASONS: dict[str, Reason] = {
     ),
     "E_CFG_UNSUPPORTED": Reason(
         "config",
-        "Palio does not yet evaluate this architecture, or this variant of it",
+        "this architecture, or this variant of it, is not evaluated yet",
         "See docs/submission-format.md for the supported architectures.",
     ),
     "E_CFG_ARCH": Reason(
@@ -278,9 +278,6 @@ REASONS: dict[str, Reason] = {
     ),
     "E_TOK_KEY": Reason(
         "tokenizer", "a tokenizer file has a key or value that is not admissible", "Remove it."
-    ),
-    "E_TOK_PATH": Reason(
-        "tokenizer", "a tokenizer file names another file", "Remove the key; paths are not read."
     ),
     "E_TOK_TYPE": Reason(
         "tokenizer", "a value in a tokenizer file has the wrong type", "Correct the value named."
@@ -369,6 +366,51 @@ REASONS: dict[str, Reason] = {
         "copy",
         "the model is an exact copy of an earlier submission",
         "Submit a model of your own; the earlier commitment keeps its place.",
+    ),
+}
+
+#: Codes of evaluations that ended without a score; the engine and the worker's keeper raise them.
+RUNTIME: dict[str, Reason] = {
+    "E_FETCH_PLATFORM": Reason(
+        "fetch",
+        "the store or this machine has a problem",
+        "Nothing to do: it is the platform's fault and is tried again.",
+    ),
+    "E_RT_NONFINITE": Reason(
+        "runtime",
+        "the model answered with NaN or infinity",
+        "Evaluate the model in the competition's number format before submitting.",
+    ),
+    "E_RT_TIMEOUT": Reason(
+        "runtime",
+        "the evaluation exceeded its time limit",
+        "A model that a benign one of its shape outruns by far is refused; otherwise it is "
+        "tried again.",
+    ),
+    "E_RT_OOM": Reason(
+        "runtime",
+        "the evaluation exceeded its memory limit",
+        "Submit a smaller model, or one without unusual shapes.",
+    ),
+    "E_RT_CRASH": Reason(
+        "runtime",
+        "the worker process died",
+        "Evaluate the model with palio evaluate to see where.",
+    ),
+    "E_RT_ERROR": Reason(
+        "runtime",
+        "the model raised an error while it ran",
+        "Evaluate the model with palio evaluate to see where.",
+    ),
+    "E_RT_ENGINE": Reason(
+        "runtime",
+        "the engine failed",
+        "Nothing to do: it is the platform's fault and is tried again.",
+    ),
+    "E_RT_PROTOCOL": Reason(
+        "runtime",
+        "the worker's answers could not be understood",
+        "Nothing to do: it is tried again.",
     ),
 }
 

@@ -41,59 +41,14 @@ PLAIN_FILES = frozenset(
 )
 SHARD = re.compile(r"model-[0-9]{5}-of-[0-9]{5}\.safetensors")
 _NAME = re.compile(rb"[A-Za-z0-9_.+-]{1,128}")
-_PICKLE = (
-    ".bin",
-    ".pt",
-    ".pth",
-    ".pkl",
-    ".pickle",
-    ".ckpt",
-    ".joblib",
-    ".dill",
-    ".npy",
-    ".npz",
-    ".mar",
-    ".model_state",
-    ".dump",
+_PICKLE = re.compile(
+    r".*\.(bin|pt|pth|pkl|pickle|ckpt|joblib|dill|npy|npz|mar|dump)(\.(gz|xz|bz2|zip|zst))?"
 )
-_CODE = (
-    ".py",
-    ".pyc",
-    ".pyo",
-    ".pyd",
-    ".pyw",
-    ".pyx",
-    ".pth.tar",
-    ".so",
-    ".dll",
-    ".dylib",
-    ".exe",
-    ".sh",
-    ".bash",
-    ".bat",
-    ".cmd",
-    ".ps1",
-    ".js",
-    ".ts",
-    ".rb",
-    ".pl",
-    ".php",
-    ".lua",
-    ".jar",
-    ".class",
-    ".ipynb",
-    ".cu",
-    ".c",
-    ".cc",
-    ".cpp",
-    ".h",
-    ".o",
-    ".a",
-    ".ko",
-    ".wasm",
-    ".whl",
-    ".egg",
+_CODE = re.compile(
+    r".*\.(py[cdiowx]?|so(\.[0-9.]+)?|dll|dylib|exe|sh|bash|bat|cmd|ps1|m?js|ts|rb|pl|php|lua|jar"
+    r"|class|ipynb|cu|cpp|cc?|h|o|a|ko|wasm|whl|egg)"
 )
+_WEIGHTS = (".safetensors", ".safetensors.index.json")
 
 
 class Entry(NamedTuple):
@@ -192,10 +147,11 @@ def _open_root(folder: Path) -> int:
 def _refuse_what_is_no_model(descriptor: int) -> None:
     """One clear sentence for a folder that was named by mistake."""
     with os.scandir(descriptor) as found:
-        for entry in found:
-            if entry.name.lower() == "config.json" or entry.name.lower().endswith(
-                (".safetensors", ".safetensors.index.json", *_PICKLE)
-            ):
+        for count, entry in enumerate(found):
+            name = entry.name.lower()
+            if name == "config.json" or name.endswith(_WEIGHTS) or _PICKLE.fullmatch(name):
+                return
+            if count > MAX_ENTRIES:
                 return
     raise rejected(
         "E_FS_MISSING",
@@ -217,7 +173,7 @@ def _walk(root: int, *, staged: bool) -> Iterator[Entry]:
                 if not _NAME.fullmatch(name) or name in (b".", b".."):
                     raise rejected("E_FS_NAME", shown(name)[1:], name=shown(name)[1:])
                 path = (*parts, name.decode("ascii"))
-                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                status = _status(name, descriptor, "/".join(path))
                 if stat.S_ISDIR(status.st_mode):
                     if len(path) > MAX_DEPTH:
                         raise rejected("E_FS_DEPTH", f"more than {MAX_DEPTH} levels")
@@ -246,6 +202,13 @@ def _subfolder(root: int, parts: tuple[str, ...]) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _status(name: bytes, folder: int, path: str) -> os.stat_result:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        raise _refused_open(error, path) from error
 
 
 def _check_status(status: os.stat_result, path: str, *, staged: bool) -> None:
@@ -298,9 +261,9 @@ def _refused_open(error: OSError, path: str) -> Exception:
 def _check_names(entries: tuple[Entry, ...]) -> None:
     paths = [entry.path for entry in entries]
     _refuse_case_twins(paths)
-    for code, endings in (("E_FS_PICKLE", _PICKLE), ("E_FS_CODE", _CODE)):
+    for code, pattern in (("E_FS_PICKLE", _PICKLE), ("E_FS_CODE", _CODE)):
         for path in paths:
-            if path.lower().endswith(endings):
+            if pattern.fullmatch(path.lower()):
                 raise rejected(code, shown(path), path=shown(path))
     _refuse_missing(set(paths))
     for path in paths:

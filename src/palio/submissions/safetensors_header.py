@@ -18,6 +18,8 @@ from palio.submissions.strict_json import JsonFault, parse_object
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 MAX_TENSORS = 20_000
 MAX_METADATA_BYTES = 64 * 1024
+#: Commas and brackets; a tensor of four dimensions has a dozen.
+MAX_HEADER_VALUES = 32 * MAX_TENSORS
 MAX_DIMENSION = 1 << 40
 MAX_DIMENSIONS = 8
 #: Bytes per value of the formats in which weights may be stored.
@@ -55,9 +57,9 @@ def read_header(descriptor: int, file: str) -> tuple[TensorEntry, ...]:
     size = os.fstat(descriptor).st_size
     text = _header_text(descriptor, size, file)
     try:
-        header = parse_object(text, max_bytes=MAX_HEADER_BYTES)
+        header = parse_object(text, max_bytes=MAX_HEADER_BYTES, max_values=MAX_HEADER_VALUES)
     except JsonFault as fault:
-        code = "E_ST_DUPNAME" if fault.kind == "DUPKEY" else "E_ST_HEADER"
+        code = {"DUPKEY": "E_ST_DUPNAME", "SIZE": "E_ST_COUNT"}.get(fault.kind, "E_ST_HEADER")
         raise rejected(code, f"{file}: {fault.detail}", file=file) from fault
     _check_metadata(header.pop("__metadata__", {}), file)
     if len(header) > MAX_TENSORS:

@@ -53,7 +53,7 @@ def read_object(data: bytes, *, name: str, max_bytes: int) -> dict[str, Any]:
         raise rejected(f"E_JSON_{fault.kind}", f"{name}: {fault.detail}", file=name) from fault
 
 
-def parse_object(data: bytes, *, max_bytes: int) -> dict[str, Any]:
+def parse_object(data: bytes, *, max_bytes: int, max_values: int = MAX_VALUES) -> dict[str, Any]:
     """As :func:`read_object`, for callers with codes of their own.
 
     Raises:
@@ -61,7 +61,7 @@ def parse_object(data: bytes, *, max_bytes: int) -> dict[str, Any]:
     """
     if len(data) > max_bytes:
         raise JsonFault("SIZE", f"{len(data)} bytes, allowed are {max_bytes}")
-    _bound(data)
+    _bound(data, max_values)
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -81,14 +81,14 @@ def parse_object(data: bytes, *, max_bytes: int) -> dict[str, Any]:
     return value
 
 
-def _bound(data: bytes) -> None:
+def _bound(data: bytes, max_values: int) -> None:
     """Count nesting and values on the text without its strings."""
     bare = np.frombuffer(_STRING.sub(b"", data), dtype=np.uint8)
     opens = (bare == ord("{")) | (bare == ord("["))
     closes = (bare == ord("}")) | (bare == ord("]"))
     values = np.count_nonzero(opens) + np.count_nonzero(bare == ord(","))
-    if values > MAX_VALUES:
-        raise JsonFault("SIZE", f"more than {MAX_VALUES} values")
+    if values > max_values:
+        raise JsonFault("SIZE", f"more than {max_values} values")
     steps = opens.astype(np.int8) - closes.astype(np.int8)
     depth = int(np.cumsum(steps, dtype=np.int32).max(initial=0))
     if depth > MAX_DEPTH:

@@ -15,8 +15,8 @@ from palio.submissions.refusals import rejected, shown
 MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_LOOPS = 3
 MAX_DEPTH = 100
-#: Longest literal text; a template frames messages, it does not bring documents.
-MAX_WIDTH_DIGITS = 3
+#: A width in a filter such as indent.
+MAX_WIDTH = 64
 
 _NONDETERMINISTIC = frozenset({"random", "strftime_now", "now", "shuffle"})
 _HUNGRY_NAMES = frozenset({"range", "cycler", "lipsum", "joiner"})
@@ -125,6 +125,7 @@ _METHODS = frozenset(
         "values",
     }
 )
+_PADDING = frozenset({"center", "ljust", "rjust", "zfill", "format", "expandtabs", "format_map"})
 _FUNCTIONS = frozenset({"raise_exception", "namespace", "dict"})
 
 
@@ -224,11 +225,10 @@ def _check_safety(node: nodes.Node) -> None:
             raise rejected("E_TPL_SECURITY", f"filter {shown(name)}")
         case nodes.Call(node=nodes.Getattr(attr=name)) if name not in _METHODS | _PADDING:
             raise rejected("E_TPL_SECURITY", f"method {shown(name)}")
+        case nodes.Getitem(arg=nodes.Concat()):
+            raise rejected("E_TPL_SECURITY", "a computed key")
         case nodes.Call(node=target) if not isinstance(target, nodes.Getattr | nodes.Name):
             raise rejected("E_TPL_SECURITY", "a computed call")
-
-
-_PADDING = frozenset({"center", "ljust", "rjust", "zfill", "format", "expandtabs", "format_map"})
 
 
 def _check_resources(node: nodes.Node) -> None:
@@ -259,12 +259,15 @@ def _check_resources(node: nodes.Node) -> None:
 
 
 def _check_small(value: nodes.Node) -> None:
-    """A width must be a small number or a flag."""
-    if isinstance(value, nodes.Const) and isinstance(value.value, str | int | None):
-        if len(str(value.value)) <= MAX_WIDTH_DIGITS + 2 and value.value not in (None,):
-            return
-        if value.value is None:
-            return
+    """A width must be a small number, a flag, or a short literal."""
+    if isinstance(value, nodes.Const):
+        match value.value:
+            case bool() | None:
+                return
+            case int(width) if 0 <= width <= MAX_WIDTH:
+                return
+            case str(blank) if len(blank) <= MAX_WIDTH:
+                return
     raise rejected("E_TPL_RESOURCE", "a width that is not a small number")
 
 

@@ -150,6 +150,9 @@ def _check_post_processors(steps: list[Component]) -> None:
     for step in steps:
         if step["type"] == "ByteLevel":
             _check_keys(step, "add_prefix_space", "trim_offsets", "use_regex")
+        elif step["type"] == "RobertaProcessing":
+            if set(step) != {"type", "sep", "cls", "trim_offsets", "add_prefix_space"}:
+                raise _unlisted("post_processor", step)
         elif step["type"] != "TemplateProcessing" or not _keeps_text(step):
             raise _unlisted("post_processor", step)
 

@@ -9,6 +9,7 @@ from palio.submissions.token_components import Family
 
 MAX_TOKEN_BYTES = 512
 MAX_ADDED_BYTES = 128
+_BYTE_TOKEN = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 #: What a special token looks like; Falcon's >>WORDS<< are published ones.
 _SPECIAL = re.compile(r"<[^\s]+>|\[[^\s]+\]|>>[A-Z]+<<")
@@ -126,6 +127,9 @@ def _check_merges(merges: object, ids: dict[str, int]) -> None:
                 "E_TOK_COMPONENT",
                 f"the merge of {shown(left)} and {shown(right)} names tokens that do not exist",
             )
+        if _BYTE_TOKEN.fullmatch(left + right):
+            # The text "<0x41>" would be decoded as "A".
+            raise rejected("E_TOK_ROUNDTRIP", f"a merge makes the byte token {left + right}")
 
 
 def _read_added(added: object, ids: dict[str, int], vocab_size: int) -> tuple[AddedToken, ...]:

@@ -7,7 +7,7 @@ top. Reading is sequential in chunks, so that memory does not grow with the mode
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,8 @@ class _Pass:
         whole = hashlib.sha256()
         size = os.fstat(descriptor).st_size
         start = tensors[0].begin if tensors else size
-        whole.update(_read(descriptor, start, file))
+        for step in _steps(start, CHUNK_BYTES):
+            whole.update(_read(descriptor, step, file))
         for tensor in tensors:
             own = hashlib.sha256()
             squares: list[np.ndarray[Any, np.dtype[np.float64]]] = []
@@ -116,16 +117,13 @@ class _Pass:
             )
         return FileEntry(file, size, whole.hexdigest())
 
-    def _chunks(self, descriptor: int, tensor: TensorEntry) -> Iterable[bytes]:
+    def _chunks(self, descriptor: int, tensor: TensorEntry) -> Iterator[bytes]:
         step = CHUNK_BYTES
         if tensor.name in self._normed and tensor.shape[0] > 0:
             row = (tensor.end - tensor.begin) // tensor.shape[0]
             step = max(1, CHUNK_BYTES // max(row, 1)) * max(row, 1)
-        left = tensor.end - tensor.begin
-        while left:
-            chunk = _read(descriptor, min(step, left), tensor.file)
-            left -= len(chunk)
-            yield chunk
+        for size in _steps(tensor.end - tensor.begin, step):
+            yield _read(descriptor, size, tensor.file)
 
     def _check(self, chunk: bytes, tensor: TensorEntry) -> None:
         kind = _FORMATS[tensor.dtype]
@@ -139,6 +137,12 @@ class _Pass:
         if kind.smallest_normal:
             small = (magnitudes != 0) & (magnitudes < kind.smallest_normal)
             self.subnormal += int(np.count_nonzero(small))
+
+
+def _steps(total: int, step: int) -> Iterator[int]:
+    """Sizes of at most ``step`` that add up to ``total``."""
+    for position in range(0, total, step):
+        yield min(step, total - position)
 
 
 def _read(descriptor: int, size: int, file: str) -> bytes:
