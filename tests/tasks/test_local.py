@@ -72,6 +72,16 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert before.provenance.source != after.provenance.source
 
 
+def test_another_content_gives_another_order(tmp_path: Path) -> None:
+    def drawn(last: str) -> list[str]:
+        path = _file(tmp_path, *({"text": f"row {i}"} for i in range(50)), {"text": last})
+        sources = (item.provenance.source for item in _draw(51, path=path, kind="text"))
+        return [source.rpartition("#")[2] for source in sources]
+
+    assert drawn("one") == drawn("one")
+    assert drawn("one") != drawn("two!")
+
+
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [

@@ -1,9 +1,12 @@
 """What a reply to a multiple-choice question is read as."""
 
+import time
+
 import pytest
 
 from palio.tasks.methods.parsing import first_word, staged
 
+LONG = 50_000
 LETTERS = ("A", "B", "C", "D")
 CHOICES = ("Paris", "London", "Austin", "Houston")
 
@@ -62,3 +65,21 @@ def test_staged_reading(reply: str, picked: str | None) -> None:
 )
 def test_first_word_reading_is_sn37s(reply: str, picked: str | None) -> None:
     assert first_word(reply, LETTERS) == picked
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "answer" + "_" * LONG + "?",
+        "answer" + " " * LONG + "is",
+        "answer is " * (LONG // 10),
+        "A" * LONG,
+        "(" * LONG,
+        "\n" * LONG,
+    ],
+    ids=["underscores", "blanks", "statements", "letters", "brackets", "lines"],
+)
+def test_long_replies_are_read_in_linear_time(reply: str) -> None:
+    start = time.process_time()
+    assert staged(reply, LETTERS, CHOICES) is None
+    assert time.process_time() - start < 1.0

@@ -1,5 +1,6 @@
 """IF_EVAL's rules: wording, checks, compatibility, and that every drawn list can be kept."""
 
+import time
 from collections import Counter
 from itertools import combinations
 
@@ -181,6 +182,16 @@ def test_honest_answers_are_no_duplicates() -> None:
     assert not near_duplicates(f"Paris. {ending}", f"The Danube. {ending}")
     assert not near_duplicates("Paris", "Madrid")
     assert not near_duplicates("", "")
+
+
+@pytest.mark.parametrize("piece", ["\n", ". ", "* ", "-'", "a-", '"', "Dr. "])
+def test_long_responses_are_checked_in_linear_time(piece: str) -> None:
+    response = f"word{piece * 50_000}"
+    start = time.process_time()
+    for kind in K:
+        keeps(Rule(kind.value, "word" if kind in KEYWORD_KINDS | {K.ENDS_WITH} else 3, 2), response)
+    near_duplicates(response, response)
+    assert time.process_time() - start < 3.0
 
 
 @given(st.text())

@@ -88,8 +88,8 @@ def _checked_seed(seed: int) -> int:
 
 
 def _print_for_people(line: dict[str, object]) -> None:
-    born = line["born"] or "with the seed"
-    print(f"{line['id']}  {line['kind']}  from {line['source']}, born {born}")
+    born = f", born {line['born']}" if line["born"] else ""
+    print(f"{line['id']}  {line['kind']}  from {line['source']}{born}")
     for key, value in line.items():
         if key not in ("id", "digest", "born", "source", "kind") and value not in (None, ""):
             print(f"  {key}: {value}")

@@ -14,8 +14,16 @@ from sentencex import segment
 from palio.inference.protocol import Message
 from palio.tasks.datasets.facts import fact_choices
 from palio.tasks.datasets.pools import shuffled
-from palio.tasks.library.facts import FACTS, asked
-from palio.tasks.library.texts import LIBRARY, Passage, Question, Split, passages, questions
+from palio.tasks.library.facts import FACTS, Asked, asked
+from palio.tasks.library.texts import (
+    LIBRARY,
+    LIBRARY_BORN,
+    Passage,
+    Question,
+    Split,
+    passages,
+    questions,
+)
 from palio.tasks.protocols import Dataset
 from palio.tasks.samples import ChoiceSample, Provenance, ReferenceSample, Sample, TextSample
 
@@ -170,13 +178,20 @@ def _choice_sample(rng: np.random.Generator, question: Question) -> ChoiceSample
         choices=tuple(question.choices[i] for i in order),
         answer=order.index(question.answer),
         provenance=Provenance(
-            source=LIBRARY, topic=question.domain, difficulty=question.difficulty
+            source=LIBRARY,
+            born=LIBRARY_BORN,
+            topic=question.domain,
+            difficulty=question.difficulty,
         ),
     )
 
 
 def _provenance_of(passage: Passage) -> Provenance:
-    return Provenance(source=LIBRARY, topic=passage.domain)
+    return Provenance(source=LIBRARY, born=LIBRARY_BORN, topic=passage.domain)
+
+
+def _fact_provenance(item: Asked) -> Provenance:
+    return Provenance(source=FACTS, born=LIBRARY_BORN, topic=item.topic)
 
 
 @cache
@@ -189,7 +204,7 @@ def _dialogues(split: Split) -> tuple[ReferenceSample, ...]:
         if sentence is not None
     ]
     about_facts = [
-        _dialogue(item.question, item.statement, Provenance(source=FACTS, topic=item.topic))
+        _dialogue(item.question, item.statement, _fact_provenance(item))
         for group in asked(split)
         for item in group
     ]

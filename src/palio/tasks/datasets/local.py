@@ -2,7 +2,8 @@
 
 The rows of a round are chosen over the file's digest, so that a changed file gives
 another draw and the provenance of each sample names the file's exact content and
-row. Every row drawn is checked; a broken one is named and the round waits.
+row. Every row drawn is checked; a broken one is named and the round waits. The file
+must fit into memory.
 """
 
 import json
@@ -20,6 +21,7 @@ from pydantic import Field, model_validator
 from palio.canonical import sha256_hex
 from palio.errors import DataUnavailable
 from palio.inference.protocol import Message
+from palio.randomness import SEED_BITS, stream
 from palio.tasks.datasets.pools import shuffled
 from palio.tasks.protocols import Dataset
 from palio.tasks.samples import ChoiceSample, Provenance, ReferenceSample, Sample, TextSample
@@ -83,6 +85,8 @@ class LocalRows(Dataset):
     def draw(self, rng: np.random.Generator, count: int) -> list[Sample]:
         path = Path(self.path)
         digest, rows = self._rows(path)
+        # The content takes part in the draw: nobody can add rows around those that will come.
+        rng = stream(int.from_bytes(rng.bytes(SEED_BITS // 8), "big"), digest)
         chosen = shuffled(rng, range(len(rows)), count, repeat=self.repeat, noun=f"rows of {path}")
         return [self._sample(rows[i], f"{path}, row {i + 1}", f"{digest}#{i + 1}") for i in chosen]
 

@@ -4,11 +4,20 @@
 ``evaluation`` is what they are scored on.
 """
 
-from palio.tasks.library.texts import LIBRARY, Passage, Question, Split, passages, questions
+from palio.tasks.library.texts import (
+    LIBRARY,
+    LIBRARY_BORN,
+    Passage,
+    Question,
+    Split,
+    passages,
+    questions,
+)
 from palio.tasks.library.words import basic_english
 
 __all__ = [
     "LIBRARY",
+    "LIBRARY_BORN",
     "Passage",
     "Question",
     "Split",

@@ -16,6 +16,9 @@ Split = Literal["training", "evaluation"]
 #: Source of everything embedded, with the revision that a change of content must raise.
 LIBRARY = "palio-library@1"
 
+#: When that revision was written; everything in it has been public since.
+LIBRARY_BORN = "2026-11-23T00:00:00Z"
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

@@ -4,13 +4,15 @@
 "A" of "A careful reading" for an answer. ``staged`` asks, in this order: is the reply
 nothing but a letter or an option's text; does it say which option is the answer; does it
 begin with a lettered option; does it name exactly one letter. Else it is unparsed.
+
+Replies are untrusted and may be long: no pattern here may take more than linear time.
 """
 
 import re
 from collections.abc import Sequence
 
 # A letter on its own, in any dress: "(c)", "**B**", "B.", "option_C".
-_ALONE = re.compile(r"(?i)(?:(?:option|choice|answer)[\s_:]*)?[\W_]*([a-z])[\W_]*")
+_ALONE = re.compile(r"(?i)(?:(?:option|choice|answer)(?![a-z]))?[\W_]*([a-z])[\W_]*")
 # "The answer is C", "Answer: (b)", "the correct option would be **D**".
 _STATED = re.compile(
     r"(?i:\b(?:answer|option|choice)\b)"

@@ -20,7 +20,7 @@ DUPLICATE_SHARE = 0.6
 
 _CURLY = str.maketrans("\u2018\u2019\u201c\u201d\u2010\u2011", "''\"\"--")
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
-_BULLET = re.compile(r"^\s*\*(?=\s)", re.MULTILINE)
+_BULLET = re.compile(r"^[^\S\n]*\*(?=\s)", re.MULTILINE)
 _LIST_MARK = re.compile(r"^\s*(?:[*+-]|\d+[.)])\s+")
 
 
