@@ -1,0 +1,110 @@
+"""What the records and evidence hold of competitions, read for people; nothing is written.
+
+Scorecards and verdicts never change, so they are kept once read; the rest is read
+anew each time, and a board is as fresh as the records.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from palio.competition.history import CompetitionFile
+from palio.competition.model import Competition
+from palio.contest.outcome import Verdict
+from palio.contest.reading import verdict_from_json
+from palio.evaluation.scorecard import Scorecard
+from palio.records.rows import EvaluationState, RecordedVerdict, Round, Submission
+from palio.records.store import Records
+from palio.server.board import Board, board_of
+from palio.server.board_rows import LatestCard
+
+#: Scorecards kept in memory once read.
+KEPT_CARDS = 512
+
+
+class Archive:
+    """Reads competitions from a validator's records."""
+
+    def __init__(self, records: Records, competitions: Mapping[str, CompetitionFile]) -> None:
+        """Read from ``records``.
+
+        Args:
+            records: of one validator.
+            competitions: files by name; they only matter for competitions without a round yet.
+        """
+        self.records = records
+        self._files = competitions
+        self._card = lru_cache(maxsize=KEPT_CARDS)(records.scorecard)
+
+    def names(self) -> list[str]:
+        """Names of all competitions that have a round or were given, sorted."""
+        played = {each.competition for each in self.records.rounds()}
+        return sorted(played | self._files.keys())
+
+    def competition(self, name: str) -> Competition | None:
+        """The definition of the last round, else of the file; None if the name is unknown."""
+        rounds = self.rounds(name)
+        if rounds:
+            return Competition.model_validate(rounds[-1].definition)
+        file = self._files.get(name)
+        return None if file is None else file.current_or_last()
+
+    def rounds(self, name: str) -> list[Round]:
+        """Rounds of a competition, oldest first, whatever their state."""
+        return self.records.rounds(name)
+
+    def verdicts(self, name: str) -> list[Verdict]:
+        """Verdicts of a competition, oldest first."""
+        return [_verdict(each) for each in self.records.verdicts(name)]
+
+    def board(self, name: str) -> Board | None:
+        """The board of a competition; None if the name is unknown."""
+        competition = self.competition(name)
+        if competition is None:
+            return None
+        return board_of(
+            competition,
+            self.verdicts(name),
+            self.latest_cards(name),
+            self.records.submissions(competition.id),
+        )
+
+    def latest_cards(self, name: str) -> dict[str, LatestCard]:
+        """The newest scorecard of each submission, by content digest."""
+        found: dict[str, tuple[int, str]] = {}
+        for round_ in self.rounds(name):
+            for evaluation in self.records.evaluations(round_.id):
+                if evaluation.state is EvaluationState.DONE and evaluation.scorecard is not None:
+                    found[evaluation.submission or ""] = (round_.sync_block, evaluation.scorecard)
+        return {
+            submission: LatestCard(block, digest, self.scorecard(digest))
+            for submission, (block, digest) in found.items()
+        }
+
+    def scorecard(self, digest: str) -> Scorecard:
+        """The scorecard of that digest.
+
+        Raises:
+            RecordsError: its evidence is missing or damaged.
+        """
+        return self._card(digest)
+
+    def submission(self, digest: str) -> Submission | None:
+        """The submission of that commitment or content digest; the earliest if several share it."""
+        found = [
+            each
+            for each in self.records.submissions()
+            if digest in (each.commitment, each.content_digest)
+        ]
+        return min(found, key=lambda each: (each.block, each.sequence), default=None)
+
+    def competition_of(self, submission: Submission) -> str | None:
+        """Name of the competition that a submission entered; None if nothing is known of it."""
+        for name in self.names():
+            competition = self.competition(name)
+            if competition is not None and competition.id == submission.competition_id:
+                return name
+        return None
+
+
+def _verdict(recorded: RecordedVerdict) -> Verdict:
+    return verdict_from_json(recorded.verdict)

@@ -1,0 +1,1 @@
+"""Tests of the board, the HTTP API and the pages."""
