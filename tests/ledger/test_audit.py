@@ -1,5 +1,6 @@
 """Whatever is done to a ledger's file by hand is found, and the first broken place is named."""
 
+import dataclasses
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from palio.ledger.chain import StoredEntry
 from palio.ledger.identity import Keypair
 from palio.ledger.local import LocalLedger
 from palio.ledger.protocol import commitment_message
+from tests.ledger.conftest import BOB
 
 GUARDS = (
     "settings_stay", "settings_are_kept", "blocks_stay", "blocks_are_kept", "blocks_follow",
@@ -164,18 +166,34 @@ def test_another_history_is_found_by_who_kept_a_tip(path: Path, filled: LocalLed
     assert report.fault == "entry 5 is not the one that was known before"
 
 
-def test_entry_rewritten_with_right_hashes_lacks_its_authors_signature(
-    path: Path, filled: LocalLedger
+def test_block_that_differs_from_a_known_one_is_found(filled: LocalLedger) -> None:
+    known = dataclasses.replace(filled.tip(), block=2, block_hash="0" * 64)
+    report = filled.verify(known=known)
+    assert report.fault == "block 2 is not the one that was known before"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"line":"forged"}', f"entry 5 is not signed by {BOB.address}"),
+        ('{"line": "line 5"}', "entry 5: its body is malformed"),
+        ('{"other":"line 5"}', "entry 5: its body is malformed"),
+        ('{"line":', "entry 5: its body is malformed"),
+    ],
+)
+def test_entry_rewritten_with_right_hashes_is_still_found(
+    path: Path, filled: LocalLedger, body: str, words: str
 ) -> None:
     with closing(sqlite3.connect(path)) as connection:
         row = connection.execute("SELECT * FROM entries WHERE sequence = 5").fetchone()
         (previous,) = connection.execute("SELECT hash FROM entries WHERE sequence = 4").fetchone()
     sequence, block, kind, author, _, signature, _ = row
-    body = '{"line":"forged"}'
     entry = StoredEntry(sequence, block, kind, author, body, signature, b"")
     hash_ = entry.hash_after(previous).hex()
     tamper(path, f"UPDATE entries SET body = '{body}', hash = x'{hash_}' WHERE sequence = 5")
-    assert filled.verify().fault == f"entry 5 is not signed by {author}"
+    report = filled.verify()
+    assert report.fault is not None
+    assert words in report.fault
 
 
 def test_damaged_file_is_one_sentence(path: Path, filled: LocalLedger, clock: ManualClock) -> None:

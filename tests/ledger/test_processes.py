@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from palio.clock import SystemClock
@@ -10,6 +12,8 @@ from palio.ledger.local import LocalLedger
 
 APPEND = """
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from palio.clock import SystemClock
 from palio.ledger.identity import Keypair
@@ -63,3 +67,17 @@ def test_killed_process_keeps_what_was_acknowledged(tmp_path: Path) -> None:
     assert acknowledged <= recorded
     # At most the entry that was being acknowledged when each was killed.
     assert len(recorded - acknowledged) <= 3
+
+
+def test_creators_that_race_end_up_with_one_ledger(tmp_path: Path) -> None:
+    for attempt in range(10):
+        path = tmp_path / f"{attempt}.db"
+        start_line = threading.Barrier(4)
+
+        def create(path: Path = path, start_line: threading.Barrier = start_line) -> str:
+            start_line.wait()
+            return LocalLedger.create(path, SystemClock(), exist_ok=True).id
+
+        with ThreadPoolExecutor(4) as pool:
+            ids = {future.result() for future in [pool.submit(create) for _ in range(4)]}
+        assert len(ids) == 1

@@ -63,6 +63,7 @@ class LocalLedger:
         self._file = LedgerFile(path)
         if not self._file.is_ledger():
             raise LedgerError(f"{path} is no ledger of Palio")
+        self._file.use_write_ahead_log()
         self._clock = clock
         self._entropy = entropy
         with self._file.reading() as connection:
@@ -94,8 +95,6 @@ class LocalLedger:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = LedgerFile(path, create=True)
         try:
-            if path.stat().st_size == 0:
-                file.use_write_ahead_log()
             with file.writing() as connection:
                 exists = file.has_tables(connection)
                 if not exists:

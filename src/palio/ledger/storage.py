@@ -112,9 +112,17 @@ class LedgerFile:
         return bool(count)
 
     def use_write_ahead_log(self) -> None:
-        """Let readers go on while someone appends; a property of the file, set once."""
+        """Let readers go on while someone appends; a property of the file, once set.
+
+        SQLite does not wait its turn for this change. Whoever meets another process leaves
+        it to that one, or to whoever opens the file next; until then all is right but slower.
+        """
         with self._lock, self._sqlite_errors():
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
 
     def is_ledger(self) -> bool:
         """Whether the file holds a ledger; an empty or foreign file does not.

@@ -161,10 +161,22 @@ def _engine(url: URL) -> Engine:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Transactions are begun below; the module's own begin only at the first change.
     connection.isolation_level = None
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        connection.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Let readers go on while someone writes; a property of the file, once set.
+
+    SQLite does not wait its turn for this change. Whoever meets another process leaves it to
+    that one, or to the next connection; until then all is right but slower.
+    """
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -9,25 +9,18 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from palio.clock import Clock
 from palio.errors import Fault, RecordsError
 from palio.evaluation.scorecard import Scorecard, Unscored, scorecard_from_json
 from palio.records.conversion import evaluation_row
-from palio.records.database import Database
-from palio.records.evidence import EvidenceStore
+from palio.records.part import RecordsPart
 from palio.records.rounds import round_of
 from palio.records.rows import Evaluation, EvaluationState, RoundState
 from palio.records.submissions import submission_of
 from palio.records.tables import EvaluationTable, RoundTable, SubmissionTable
 
 
-class EvaluationRecords:
+class EvaluationRecords(RecordsPart):
     """The part of ``palio.records.store.Records`` that concerns evaluations."""
-
-    def __init__(self, database: Database, evidence: EvidenceStore, clock: Clock) -> None:
-        self._database = database
-        self._evidence = evidence
-        self._clock = clock
 
     def enrol(self, round_id: int, submission_ids: Iterable[int]) -> list[Evaluation]:
         """Make submissions entrants of a round, evaluations pending; those that are stay so.

@@ -7,23 +7,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from palio.canonical import digest_of
-from palio.clock import Clock
 from palio.competition.model import Competition
 from palio.errors import RecordsError
 from palio.records.conversion import round_row, verdict_row
-from palio.records.database import Database
-from palio.records.evidence import EvidenceStore
+from palio.records.part import RecordsPart
 from palio.records.rows import RecordedVerdict, Reign, Round, RoundState
 from palio.records.tables import RoundTable, VerdictTable
 
 
-class RoundRecords:
+class RoundRecords(RecordsPart):
     """The part of ``palio.records.store.Records`` that concerns rounds and verdicts."""
-
-    def __init__(self, database: Database, evidence: EvidenceStore, clock: Clock) -> None:
-        self._database = database
-        self._evidence = evidence
-        self._clock = clock
 
     def open_round(self, competition: Competition, *, sync_block: int, seed: int) -> Round:
         """The round of that sync block: the one that is there, or a new one.

@@ -20,11 +20,6 @@ from palio.records.submissions import SubmissionRecords
 class Records(SubmissionRecords, RoundRecords, EvaluationRecords):
     """A validator's memory; its methods are documented in the parts it is made of."""
 
-    def __init__(self, database: Database, evidence: EvidenceStore, clock: Clock) -> None:
-        self._database = database
-        self._evidence = evidence
-        self._clock = clock
-
     @classmethod
     def open(cls, url: str, evidence_folder: Path, clock: Clock) -> Self:
         """Open the records, creating or bringing forward the database as needed.

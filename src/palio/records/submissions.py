@@ -7,20 +7,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from palio.clock import Clock
 from palio.errors import RecordsError, SubmissionRejected
 from palio.records.conversion import submission_row
-from palio.records.database import Database
+from palio.records.part import RecordsPart
 from palio.records.rows import NewSubmission, Submission, SubmissionState
 from palio.records.tables import SubmissionTable
 
 
-class SubmissionRecords:
+class SubmissionRecords(RecordsPart):
     """The part of ``palio.records.store.Records`` that concerns submissions."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
 
     def add_submission(self, new: NewSubmission) -> Submission:
         """Remember a commitment seen on the ledger; one that is known stays as it is."""
