@@ -41,6 +41,7 @@ from palio.inference.protocol import (
     TextAnswer,
 )
 from palio.inference.stopping import settled_option
+from palio.inference.windows import windows
 
 Progress = Callable[[int, int], None]
 
@@ -161,11 +162,17 @@ class TransformersEngine:
             scored = self._tokens_of(request)
             parts[index] = [_Scored(bytes=tokens.bytes) for tokens in scored]
             for part, tokens in enumerate(scored):
-                for ids, first in self._windows(tokens, request):
+                long = request.long if isinstance(request, LossRequest) else "stride"
+                ids, first = tokens.ids, tokens.first_target
+                for piece in windows(len(ids), first, self._window, long):
                     # The last token is predicted, never fed; equal inputs are computed once.
-                    inputs[ids[:-1]].append(_Target((index, part), first, ids[first:]))
+                    inputs[ids[piece.start : piece.end - 1]].append(
+                        _Target(
+                            (index, part), piece.first - piece.start, ids[piece.first : piece.end]
+                        )
+                    )
                     open_windows[index] += 1
-                if isinstance(request, LossRequest) and request.long == "truncate":
+                if long == "truncate":
                     parts[index][part].bytes = self._kept_bytes(tokens)
         for batch in self._batches(inputs):
             for ids, states in zip(batch, self._forward.hidden(batch), strict=True):
@@ -186,31 +193,6 @@ class TransformersEngine:
         if request.messages:
             return [self._codec.reply(request.messages, request.target, self._window)]
         return [self._codec.document(request.target)]
-
-    def _windows(
-        self, tokens: ScoredTokens, request: LossRequest | ChoiceRequest
-    ) -> Iterator[tuple[tuple[int, ...], int]]:
-        """Pieces of at most a window in which every target token is scored exactly once.
-
-        The stride rule: each further window begins half a window later and scores only
-        what no earlier one has, so every token but the first few sees at least half a
-        window of text before it.
-        """
-        ids, first = tokens.ids, tokens.first_target
-        if len(ids) <= self._window:
-            yield ids, first
-            return
-        if isinstance(request, LossRequest) and request.long == "truncate":
-            yield ids[: self._window], first
-            return
-        stride = self._window // 2
-        start, scored = 0, first
-        while scored < len(ids):
-            end = min(start + self._window, len(ids))
-            if end > scored:
-                yield ids[start:end], scored - start
-                scored = end
-            start += stride
 
     def _kept_bytes(self, tokens: ScoredTokens) -> int:
         if len(tokens.ids) <= self._window:

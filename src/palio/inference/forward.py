@@ -6,11 +6,12 @@ loss and generation code never run.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, pad
+from torch.nn.functional import gelu, linear, pad, silu
 from transformers import DynamicCache
 
 from palio.errors import EvaluationFailed, Fault
@@ -20,12 +21,18 @@ from palio.inference.packed import (
     KeyValueCache,
     PackedPlan,
     packed_inputs,
+    row_unit,
+    rows_with_padding,
 )
 
 #: Logits held at once, in bytes of float32; sized to stay in a processor's cache.
 LOGIT_CHUNK_BYTES = 8 * 2**20
 #: Share of the largest logit by which the head may differ from the model's own (rounding).
 LOGIT_TOLERANCE = 0.02
+#: Elements a thread in the tensor on which activation functions are tried, and into how many parts
+#: it is cut; torch gives another thread work for every 32768 elements.
+PROBED_ELEMENTS = 40_000
+PROBED_SHARES = 16
 
 
 class Row:
@@ -55,7 +62,9 @@ class Head:
     def __init__(self, model: Any) -> None:  # noqa: ANN401 - any transformers model
         self._projection = model.get_output_embeddings()
         self._softcap: float | None = getattr(model.config, "final_logit_softcapping", None)
-        self._rows = max(MIN_ROWS, LOGIT_CHUNK_BYTES // (4 * self._projection.weight.shape[0]))
+        vocabulary = self._projection.weight.shape[0]
+        self._rows = max(MIN_ROWS, LOGIT_CHUNK_BYTES // (4 * vocabulary))
+        self._unit = 1 if self._softcap is None else row_unit([vocabulary])
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(N, D) -> (N, V), float32.
@@ -64,10 +73,11 @@ class Head:
             EvaluationFailed: a logit is NaN or infinite (participant).
         """
         count = hidden.shape[0]
-        padded = pad(hidden, (0, 0, 0, max(0, MIN_ROWS - count)))
-        logits: Tensor = self._projection(padded)[:count].float()
+        padded = pad(hidden, (0, 0, 0, rows_with_padding(count, self._unit) - count))
+        logits: Tensor = self._projection(padded).float()
         if self._softcap is not None:
             logits = torch.tanh(logits / self._softcap) * self._softcap
+        logits = logits[:count]
         if not bool(torch.isfinite(logits).all()):
             raise EvaluationFailed(
                 "E_RT_NONFINITE",
@@ -95,6 +105,7 @@ class PackedForward:
         self._base = loaded.model.base_model
         self._device = loaded.model.device
         self._head = head
+        self._unit = row_unit(_widths(self._base))
 
     def hidden(self, sequences: Sequence[Sequence[int]]) -> list[Tensor]:
         states = self._run([list(ids) for ids in sequences], [0] * len(sequences), [])
@@ -115,7 +126,7 @@ class PackedForward:
     def _run(
         self, sequences: list[list[int]], starts: list[int], caches: list[KeyValueCache]
     ) -> Tensor:
-        ids, positions = packed_inputs(sequences, starts, self._device)
+        ids, positions = packed_inputs(sequences, starts, self._unit, self._device)
         lengths = [len(sequence) for sequence in sequences]
         output = self._base(
             input_ids=ids,
@@ -181,21 +192,48 @@ class SingleForward:
 
 
 def rows_are_independent(model: Any) -> bool:  # noqa: ANN401 - any transformers model
-    """Whether this machine's matrix products give a row the same bits in any company.
+    """Whether this machine computes a row to the same bits in any company.
 
-    Tried on each distinct weight shape of the model with row counts on both sides of
-    the usual kernel switches. Where it does not hold, sequences are run one by one.
+    Tried on each distinct weight shape of the model, with row counts on both sides of
+    the usual kernel switches, and on activation functions over tensors large enough to
+    be shared out among threads. Where it does not hold, sequences are run one by one.
     """
-    weights = {
-        tuple(module.weight.shape): module.weight
-        for module in model.modules()
-        if isinstance(module, torch.nn.Linear)
-    }
     generator = torch.Generator().manual_seed(0)
-    for shape, weight in sorted(weights.items()):
-        rows = torch.randn(129, shape[1], generator=generator).to(weight.device, weight.dtype)
+    weights = {tuple(module.weight.shape): module.weight for module in _linears(model)}
+    for (_, width), weight in sorted(weights.items(), key=lambda item: item[0]):
+        rows = torch.randn(129, width, generator=generator).to(weight.device, weight.dtype)
         whole = linear(rows, weight)
         for count in (MIN_ROWS, 9, 12, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128):
-            if not torch.equal(linear(rows[:count], weight), whole[:count]):
+            # A copy lies elsewhere in memory: some kernels' sums depend on a row's alignment.
+            some = rows[1 : 1 + count].clone()
+            if not torch.equal(linear(some, weight), whole[1 : 1 + count]):
+                return False
+    unit = row_unit(_widths(model.base_model))
+    return all(
+        _elementwise_is_steady(width, unit, model.device, model.dtype, generator)
+        for width in _widths(model.base_model)
+    )
+
+
+def _elementwise_is_steady(
+    width: int, unit: int, device: torch.device, dtype: torch.dtype, generator: torch.Generator
+) -> bool:
+    elements = PROBED_ELEMENTS * torch.get_num_threads()
+    most = rows_with_padding(-(-elements // width), unit)
+    rows = torch.randn(most, width, generator=generator).to(device, dtype)
+    for function in (silu, partial(gelu, approximate="tanh"), gelu, torch.tanh):
+        whole = function(rows)
+        for share in range(1, PROBED_SHARES):
+            count = rows_with_padding(most * share // PROBED_SHARES, unit)
+            if not torch.equal(function(rows[:count]), whole[:count]):
                 return False
     return True
+
+
+def _linears(model: Any) -> list[Any]:  # noqa: ANN401 - any transformers model
+    return [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+
+
+def _widths(model: Any) -> list[int]:  # noqa: ANN401 - any transformers model
+    """Distinct widths of the tensors between a model's weights."""
+    return sorted({width for module in _linears(model) for width in module.weight.shape})

@@ -3,14 +3,17 @@
 Segments lie behind one another in a single row of tokens; positions restart at each,
 and the attention function registered here attends inside each segment alone,
 exactly as if it were the only one. Everything else in a decoder works row by row,
-so an answer does not depend on what else is in the batch (``docs/engine.md`` says where
-that needs care: a matrix product with fewer than four rows takes another kernel,
-hence the padding rows at the end).
+so an answer does not depend on what else is in the batch. Two things need care, and
+padding rows at the end take care of both: matrix products with few rows take another
+kernel, and elementwise functions leave the last few elements of a tensor to scalar code
+(``docs/engine.md``).
 
 The transformers modelling code stays untouched; it hands its queries, keys and values to
 :func:`packed_attention` and passes the plan through its keyword arguments.
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +26,9 @@ from transformers import AttentionInterface
 ATTENTION = "palio_packed"
 #: Below this many rows matrix products switch to kernels whose sums differ in the last bit.
 MIN_ROWS = 8
+#: Elementwise functions take this many numbers at a stride. What is left over is computed one by
+#: one, and the last bit of SiLU or GELU then differs; no sequence's row may lie there.
+VECTOR_ELEMENTS = 64
 #: Cache slots are added this many tokens at a time, so that a step rarely copies a cache.
 CACHE_GROWTH = 64
 
@@ -93,13 +99,21 @@ def packed_attention(
     start = 0
     for index, length in enumerate(plan.lengths):
         span = slice(start, start + length)
-        keys, values = key[0, :, span], value[0, :, span]
+        # Fresh copies: kernels take other paths by alignment, which the place in the row decides.
         if plan.caches:
-            keys, values = plan.caches[index].extend(module.layer_idx, keys, values)
-        attended = _attend(query[0, :, span], keys, values, scale, sliding_window, softcap)
+            layer = module.layer_idx
+            keys, values = plan.caches[index].extend(layer, key[0, :, span], value[0, :, span])
+        else:
+            keys, values = _copy(key[0, :, span]), _copy(value[0, :, span])
+        queries = _copy(query[0, :, span])
+        attended = _attend(queries, keys, values, scale, sliding_window, softcap)
         out[0, span] = attended.transpose(0, 1)
         start += length
     return out, None
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def _attend(
@@ -137,12 +151,26 @@ def _attend(
     return torch.matmul(weights, value.repeat_interleave(groups, 0))
 
 
-def packed_inputs(
-    sequences: list[list[int]], starts: list[int], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Token ids and positions of the packed row, each (1, T) with T at least ``MIN_ROWS``.
+def row_unit(widths: Iterable[int]) -> int:
+    """Smallest number of rows that fills whole strides in tensors of all these widths."""
+    return VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, *widths)
 
-    ``starts`` holds the position of each sequence's first token.
+
+def rows_with_padding(count: int, unit: int) -> int:
+    """``count`` rounded up to a multiple of ``unit`` and to at least ``MIN_ROWS``."""
+    return -(-max(count, MIN_ROWS) // unit) * unit
+
+
+def packed_inputs(
+    sequences: list[list[int]], starts: list[int], unit: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Token ids and positions of the packed row, each (1, T), with padding behind.
+
+    Args:
+        sequences: token ids.
+        starts: the position of each sequence's first token.
+        unit: T is made a multiple of it.
+        device: where the model is.
     """
     ids = [token for sequence in sequences for token in sequence]
     positions = [
@@ -150,7 +178,7 @@ def packed_inputs(
         for sequence, start in zip(sequences, starts, strict=True)
         for offset in range(len(sequence))
     ]
-    padding = max(0, MIN_ROWS - len(ids))
+    padding = rows_with_padding(len(ids), unit) - len(ids)
     ids.extend([0] * padding)
     positions.extend([0] * padding)
     return (

@@ -159,8 +159,9 @@ class PromptCodec:
         return ScoredTokens((self._start_id(), *ids), 1, len(text.encode()))
 
     def bytes_of(self, ids: Sequence[int]) -> int:
-        """UTF-8 bytes of the text that these ids stand for."""
-        return len(self._tokenizer.decode(list(ids), skip_special_tokens=False).encode())
+        """UTF-8 bytes of the text that these ids stand for, up to its last whole character."""
+        decoded: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
+        return len(decoded.rstrip("\ufffd").encode())
 
     def text(self, ids: Sequence[int]) -> str:
         """Generated ids as text, without special tokens."""
