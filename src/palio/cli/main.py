@@ -13,6 +13,20 @@ import typer
 from typer.exceptions import TyperException
 
 from palio import __version__
+from palio.cli import (
+    board,
+    check,
+    competition,
+    decide,
+    demo,
+    evaluate,
+    keys,
+    serve,
+    submit,
+    task,
+    validate,
+    verify,
+)
 from palio.errors import PalioError, SubmissionRejected
 
 EPILOGUE = (
@@ -44,6 +58,24 @@ def palio(
     ] = False,
 ) -> None:
     """Live competitions for fine-tuned language models."""
+
+
+# In the order of a newcomer's first day.
+for _module in (
+    demo,
+    competition,
+    keys,
+    check,
+    evaluate,
+    submit,
+    validate,
+    board,
+    verify,
+    serve,
+    task,
+    decide,
+):
+    _module.register(app)
 
 
 def main() -> None:

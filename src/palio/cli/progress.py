@@ -43,6 +43,9 @@ class Display(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
+    def say(self, text: str) -> None:
+        """One sentence of its own, between the lines of progress."""
+
     def track(self, name: str) -> Report:
         """A line for the piece of work of that name, and the function that moves it."""
 
@@ -77,6 +80,9 @@ class BarDisplay:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
+    def say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
+
     def track(self, name: str) -> Report:
         bar = self._progress.add_task(name, total=None, stage="")
 
@@ -99,19 +105,26 @@ class PlainDisplay:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def say(self, text: str) -> None:
+        with self._lock:
+            print(text, file=sys.stderr, flush=True)
+
     def track(self, name: str) -> Report:
-        started = self._clock.monotonic()
-        last = started - PLAIN_INTERVAL_S
+        last = self._clock.monotonic() - PLAIN_INTERVAL_S
+        # Rates count from the first progress on, not from the start of a worker's imports.
+        first: tuple[float, int] | None = None
 
         def report(stage: str, done: int, total: int) -> None:
-            nonlocal last
+            nonlocal last, first
             now = self._clock.monotonic()
+            if done and first is None:
+                first = (now, done)
             finished = total > 0 and done >= total
             if not finished and now - last < PLAIN_INTERVAL_S:
                 return
             last = now
             with self._lock:
-                print(_plain_line(name, stage, done, total, now - started), file=sys.stderr)
+                print(_plain_line(name, stage, done, total, now, first), file=sys.stderr)
 
         return report
 
@@ -121,9 +134,14 @@ class _RateColumn(ProgressColumn):
         return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
 
-def _plain_line(name: str, stage: str, done: int, total: int, elapsed: float) -> str:
+def _plain_line(
+    name: str, stage: str, done: int, total: int, now: float, first: tuple[float, int] | None
+) -> str:
     if not total or not done:
         return f"{name}: {stage}"
-    rate = done / elapsed if elapsed > 0 else 0.0
-    left = f", about {(total - done) / rate:.0f} s left" if rate and done < total else ""
-    return f"{name}: {stage} {done:,} of {total:,} ({rate:,.1f}/s{left})"
+    text = f"{name}: {stage} {done:,} of {total:,}"
+    if first is None or now <= first[0] or done <= first[1]:
+        return text
+    rate = (done - first[1]) / (now - first[0])
+    left = f", about {(total - done) / rate:.0f} s left" if done < total else ""
+    return f"{text} ({rate:,.1f}/s{left})"

@@ -61,7 +61,7 @@ def _train(
     else:
         tokenizer = Tokenizer.from_file(str(Path(base) / "tokenizer.json"))
         model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
-    recipe = Recipe(tokens=tokens, batch_tokens=512, learning_rate=3e-3 if base is None else 1.5e-3)
+    recipe = Recipe(tokens=tokens, batch_tokens=512, learning_rate=3e-3 if base is None else 2e-3)
     codec = PromptCodec(tokenizer, CHAT_TEMPLATE, BOS, [EOS])
     loss = train(
         model, codec, examples, recipe, rng, lambda done, total, _: _say({"tokens": [done, total]})

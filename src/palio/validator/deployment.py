@@ -115,6 +115,11 @@ class Deployment(_Section):
         return self.home / str(self.store.options.get("root", "submissions"))
 
     @property
+    def ledger_file(self) -> Path:
+        """The local ledger's file."""
+        return self.home / str(self.ledger.options.get("path", "ledger.db"))
+
+    @property
     def engine_settings(self) -> EngineSettings:
         """The engine section as evaluation wants it."""
         engine = self.engine

@@ -1,0 +1,125 @@
+"""The live loop: receive commitments, admit submissions, play the round that is due.
+
+``once`` does everything that is due now and returns; doing it again does nothing more.
+Repeating it for ever is ``run``'s whole work. Not covered here: what a round is
+(``palio.validator.round``), and where things are kept (``palio.validator.deployment``).
+"""
+
+from palio.competition.history import CompetitionFile
+from palio.competition.model import Competition
+from palio.contest.outcome import Verdict
+from palio.errors import DataUnavailable, EvaluationFailed, SubmissionRejected
+from palio.ledger.protocol import CommitmentEntry
+from palio.records.rows import NewSubmission, Submission, SubmissionState
+from palio.submissions.commitment import Commitment
+from palio.submissions.copies import KnownSubmission
+from palio.validator.round import RoundPlayer, Tools
+
+
+class Validator:
+    """Validates one competition on one ledger."""
+
+    def __init__(self, tools: Tools, competition: CompetitionFile) -> None:
+        self._tools = tools
+        self._competition = competition
+
+    def once(self) -> Verdict | None:
+        """Do all that is due at the ledger's head; the current round's verdict if there is one.
+
+        Raises:
+            ConfigError: the competition is not live at the head.
+            DataUnavailable: the round is postponed; try again later.
+            RecordsError, LedgerError: what was done so far is kept.
+        """
+        head = self._tools.ledger.head().number
+        current = self._competition.at(head)
+        self._receive(current)
+        self._admit_all(current)
+        sync_block = current.schedule.sync_block(head)
+        return RoundPlayer(self._tools, self._competition.at(sync_block), sync_block).play()
+
+    def run(self, poll_seconds: float) -> None:
+        """Do what is due, wait, and begin again, until the process is ended."""
+        while True:
+            try:
+                self.once()
+            except DataUnavailable as error:
+                self._tools.say(f"The round waits: {error}")
+            self._tools.clock.wait(poll_seconds)
+
+    def _receive(self, competition: Competition) -> None:
+        known = {one.commitment for one in self._tools.records.submissions(competition.id)}
+        for entry in self._tools.ledger.commitments():
+            if entry.digest in known:
+                continue
+            received = _received(entry)
+            if received.competition_id == competition.id:
+                self._tools.records.add_submission(received)
+
+    def _admit_all(self, competition: Competition) -> None:
+        """In the order of commitment, so that an earlier submission is known before its copies."""
+        records = self._tools.records
+        known: list[KnownSubmission] = []
+        for submission in sorted(records.submissions(competition.id), key=lambda s: s.sequence):
+            if submission.state is SubmissionState.RECEIVED:
+                submission = self._admit(submission, competition, known)
+            if submission.state is SubmissionState.ADMITTED:
+                known.append(_known(submission))
+
+    def _admit(
+        self, submission: Submission, competition: Competition, earlier: list[KnownSubmission]
+    ) -> Submission:
+        tools = self._tools
+        name = f"{submission.namespace}/{submission.name}"
+        try:
+            commitment = Commitment.parse(submission.line)
+            admitted = tools.admission.admit(
+                commitment, submission.participant, competition, earlier
+            )
+        except SubmissionRejected as error:
+            tools.say(f"{name} is refused: {error} ({error.code}).")
+            return tools.records.refuse(submission.id, error)
+        except EvaluationFailed as error:
+            # Nobody's verdict: the store or this machine has a problem, and it is tried again.
+            tools.say(f"{name} could not be fetched yet: {error}")
+            return submission
+        tools.say(f"{name} is admitted ({admitted.inspection.content_digest[:12]}).")
+        return tools.records.admit(
+            submission.id,
+            content_digest=admitted.inspection.content_digest,
+            weights_digest=admitted.inspection.weights_digest,
+        )
+
+
+def _received(entry: CommitmentEntry) -> NewSubmission:
+    """The entry's row; a line that does not parse has no fields and belongs to no competition."""
+    try:
+        parsed = Commitment.parse(entry.line)
+    except SubmissionRejected:
+        return NewSubmission(
+            entry.digest, entry.line, entry.participant, entry.block, entry.sequence
+        )
+    return NewSubmission(
+        commitment=entry.digest,
+        line=entry.line,
+        participant=entry.participant,
+        block=entry.block,
+        sequence=entry.sequence,
+        competition_id=parsed.competition_id,
+        namespace=parsed.namespace,
+        name=parsed.name,
+        commit=parsed.commit,
+        secure_hash=parsed.secure_hash,
+    )
+
+
+def _known(submission: Submission) -> KnownSubmission:
+    assert submission.content_digest is not None, "an admitted submission has a content digest"
+    assert submission.weights_digest is not None, "an admitted submission has a weights digest"
+    return KnownSubmission(
+        submission=submission.content_digest,
+        weights_digest=submission.weights_digest,
+        participant=submission.participant,
+        block=submission.block,
+        sequence=submission.sequence,
+    )

@@ -1,0 +1,211 @@
+"""One round: draw, evaluate everybody once, decide, publish. Safe to be killed and begun again.
+
+Each step writes down its result before the next begins, and finds it there when the
+round is played again: samples are drawn once, a scorecard is recorded once, a verdict
+is decided once and published once.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from palio.clock import Clock
+from palio.competition.model import Competition
+from palio.contest.entrants import Entrant
+from palio.contest.next_round import worth_evaluating
+from palio.contest.outcome import RoundFacts, Verdict
+from palio.contest.reading import verdict_from_json
+from palio.contest.verdict import decide, history_from
+from palio.errors import DataUnavailable, EvaluationFailed, Fault
+from palio.evaluation.evaluate import EngineSettings, evaluate
+from palio.evaluation.executor import Executor, WorkerProgress
+from palio.evaluation.scorecard import Unscored
+from palio.ledger.identity import Keypair
+from palio.ledger.protocol import Ledger, Weights
+from palio.randomness import seed_of_block
+from palio.records.rows import Evaluation, EvaluationState, Round, RoundState, Submission
+from palio.records.store import Records
+from palio.tasks.drawing import Round as DrawnRound
+from palio.tasks.drawing import draw_round, round_from_json
+from palio.validator.admission import Admission
+from palio.validator.entrants import candidates
+from palio.validator.history import History
+
+#: How often an evaluation is tried in a round when the platform is at fault.
+PLATFORM_TRIES = 3
+#: Seconds before another try; twice as many before the one after.
+RETRY_WAIT_S = 2.0
+
+Say = Callable[[str], None]
+Track = Callable[[str], WorkerProgress]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a validator works with.
+
+    Attributes:
+        workers: models evaluated side by side.
+        say: hears one sentence for each change of state.
+        track: opens a line of progress.
+    """
+
+    ledger: Ledger
+    records: Records
+    admission: Admission
+    executor: Executor
+    engine: EngineSettings
+    keypair: Keypair
+    clock: Clock
+    workers: int
+    say: Say
+    track: Track
+
+
+class RoundPlayer:
+    """Plays the round of one sync block of one competition."""
+
+    def __init__(self, tools: Tools, competition: Competition, sync_block: int) -> None:
+        self._tools = tools
+        self._competition = competition
+        self._sync_block = sync_block
+        self._history = History(tools.records, competition.name)
+
+    def play(self) -> Verdict | None:
+        """The round's verdict, decided now or earlier; None if there was nobody to evaluate.
+
+        Raises:
+            DataUnavailable: a task's data cannot be had; the round is postponed and waits.
+            RecordsError, LedgerError: what was done so far is kept.
+        """
+        found = self._history.round(self._sync_block)
+        if found is None or found.state is not RoundState.DECIDED:
+            verdicts = self._history.verdicts(before=self._sync_block)
+            entrants = self._entrants(verdicts)
+            wanted = worth_evaluating(self._competition, verdicts, entrants, self._sync_block)
+            if not wanted:
+                return None
+            found, drawn = self._draw()
+            self._evaluate_all(found, drawn, wanted)
+            self._decide(found, drawn, verdicts, entrants)
+        return self._publish(found)
+
+    def _entrants(self, verdicts: Sequence[Verdict]) -> tuple[Entrant, ...]:
+        champion = verdicts[-1].champion_after if verdicts else None
+        submissions = self._tools.records.submissions(self._competition.id)
+        return candidates(self._competition, submissions, self._sync_block, champion)
+
+    def _draw(self) -> tuple[Round, DrawnRound]:
+        records, competition = self._tools.records, self._competition
+        seed = seed_of_block(self._tools.ledger.block(self._sync_block).hash)
+        opened = records.open_round(competition, sync_block=self._sync_block, seed=seed)
+        if opened.samples_digest is not None:
+            (written,) = records.samples(opened.id)
+            return opened, round_from_json(competition, written)
+        try:
+            drawn = draw_round(competition, seed)
+        except DataUnavailable as error:
+            records.postpone_round(opened.id, str(error))
+            raise
+        records.resume_round(opened.id)
+        opened = records.fix_samples(opened.id, drawn.samples_digest, [drawn.to_json()])
+        count = sum(len(task.samples) for task in drawn.tasks.values())
+        self._tools.say(
+            f"Round {self._sync_block} of {competition.name}: drew {count} samples from the seed of "
+            f"block {self._sync_block} (digest {drawn.samples_digest[:12]})."
+        )
+        return opened, drawn
+
+    # -- evaluating ----------------------------------------------------------------------
+
+    def _evaluate_all(self, opened: Round, drawn: DrawnRound, wanted: Sequence[Entrant]) -> None:
+        records = self._tools.records
+        sequences = {entrant.sequence for entrant in wanted}
+        submissions = {
+            one.id: one
+            for one in records.submissions(self._competition.id)
+            if one.sequence in sequences
+        }
+        enrolled = records.enrol(opened.id, submissions)
+        missing = [submissions[each.submission_id] for each in enrolled if not _is_over(each)]
+        with ThreadPoolExecutor(max_workers=self._tools.workers) as pool:
+            # list() lets the first error that is nobody's evaluation surface, after all ended.
+            list(pool.map(lambda one: self._evaluate(opened, drawn, one), missing))
+
+    def _evaluate(self, opened: Round, drawn: DrawnRound, submission: Submission) -> None:
+        """Try until there is a result, or until the platform has failed often enough."""
+        tools = self._tools
+        name = f"{submission.namespace}/{submission.name}"
+        progress = tools.track(name)
+        digest = submission.content_digest or ""
+        folder = tools.admission.folder_of(digest)
+        while True:
+            started = tools.clock.monotonic()
+            try:
+                result = evaluate(drawn, folder, digest, tools.executor, tools.engine, progress)
+            except EvaluationFailed as error:
+                failure = Unscored(digest, error.code, str(error), error.fault, error.hint)
+                seconds = tools.clock.monotonic() - started
+                state = tools.records.record_failure(
+                    opened.id, submission.id, failure, seconds=seconds
+                )
+                tools.say(f"{name} was not scored: {error} ({error.code}, {error.fault}).")
+                if _is_over(state):
+                    return
+                tools.clock.wait(RETRY_WAIT_S * state.attempts)
+                continue
+            tools.records.record_scorecard(
+                opened.id, submission.id, result.scorecard, seconds=result.seconds
+            )
+            tools.say(f"{name} scored {result.scorecard.score:.4f} in {result.seconds:.1f} s.")
+            return
+
+    # -- deciding and publishing ---------------------------------------------------------
+
+    def _decide(
+        self,
+        opened: Round,
+        drawn: DrawnRound,
+        verdicts: Sequence[Verdict],
+        entrants: Sequence[Entrant],
+    ) -> None:
+        verdict = decide(
+            self._competition,
+            RoundFacts(self._sync_block, drawn.seed, drawn.samples_digest),
+            entrants,
+            self._history.results(self._sync_block),
+            history_from(self._competition, self._history.rounds(verdicts)),
+        )
+        self._tools.records.decide_round(opened.id, verdict.to_json())
+        self._tools.say(f"Round {self._sync_block} of {self._competition.name}: {verdict.reason}")
+
+    def _publish(self, decided: Round) -> Verdict:
+        tools, name = self._tools, self._competition.name
+        recorded = next(
+            each for each in tools.records.verdicts(name) if each.round_id == decided.id
+        )
+        verdict = verdict_from_json(recorded.verdict)
+        if recorded.published_at is None:
+            tools.ledger.publish_weights(
+                tools.keypair,
+                Weights(
+                    competition=name,
+                    sync_block=self._sync_block,
+                    shares=verdict.shares,
+                    verdict=verdict.digest,
+                    scorecards={
+                        evaluation.submission: evaluation.scorecard
+                        for evaluation in tools.records.evaluations(decided.id)
+                        if evaluation.submission and evaluation.scorecard
+                    },
+                ),
+            )
+            tools.records.mark_published(decided.id)
+        return verdict
+
+
+def _is_over(evaluation: Evaluation) -> bool:
+    """Whether nothing more will be tried in this round."""
+    if evaluation.state is EvaluationState.DONE or evaluation.fault is Fault.PARTICIPANT:
+        return True
+    return evaluation.attempts >= PLATFORM_TRIES
