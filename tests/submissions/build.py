@@ -101,7 +101,7 @@ def tokenizer(**changes: object) -> Json:
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": False,
-            "vocab": vocabulary | {"th": 259},
+            "vocab": vocabulary | SPECIAL | {"th": 259},
             "merges": [["t", "h"]],
         },
         **changes,

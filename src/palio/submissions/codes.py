@@ -421,5 +421,7 @@ WARNINGS: dict[str, str] = {
     "W_SEQUENCE_LENGTH": "the model's positions end before the competition's sequence length",
     "W_SUBNORMAL": "many weights are so small that they act like zero",
     "W_TOK_CLASS_IGNORED": "tokenizer_class is not read: tokenizer.json alone decides",
+    "W_TOK_IDS": "added tokens get other ids than tokenizer.json states, because the vocabulary "
+    "has gaps",
     "W_TOK_NFC": "the tokenizer normalises to NFC, as the platform does with its own texts",
 }

@@ -182,7 +182,7 @@ _GEMMA2 = {
     "hidden_act": Key(nullable(choice(*ACTIVATIONS)), None, kept=False),
     "cache_implementation": Key(nullable(choice("hybrid")), None, kept=False),
     "sliding_window_size": Key(_WINDOW, None, kept=False),
-    "query_pre_attn_scalar": Key(number(1e-3, 1e6), 256),
+    "query_pre_attn_scalar": Key(integer(1, MAX_WIDTH), 256),
     "sliding_window": Key(_WINDOW, 4096),
     "layer_types": Key(nullable(layer_types), None),
     "final_logit_softcapping": Key(_CAP, 30.0),

@@ -8,7 +8,7 @@ stands on an allow-list; the vocabulary must express all 256 bytes (SECURITY 3, 
 from dataclasses import dataclass
 from typing import Any
 
-from palio.submissions.refusals import Warning, rejected, shown
+from palio.submissions.refusals import Warning, rejected, shown, warned
 from palio.submissions.token_components import Family, check_components
 from palio.submissions.vocabulary import Vocabulary, read_vocabulary
 
@@ -77,6 +77,8 @@ def read_tokenizer(tokenizer: dict[str, Any], vocab_size: int) -> CheckedTokeniz
         raise rejected(
             "E_TOK_SPECIAL", f"unk_token {shown(unknown_token)} is not in the vocabulary"
         )
+    if any(token.id != token.stated for token in vocabulary.added):
+        warnings = (*warnings, warned("W_TOK_IDS"))
     return CheckedTokenizer(vocabulary, family, warnings)
 
 

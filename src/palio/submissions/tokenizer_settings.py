@@ -170,7 +170,7 @@ def _check_tokens(name: str, value: object, vocabulary: Vocabulary) -> None:
 def _check_decoder(value: object, vocabulary: Vocabulary) -> None:
     if not isinstance(value, dict):
         raise rejected("E_TOK_TYPE", f"added_tokens_decoder is {shown(value)}")
-    known = {str(token.id): token for token in vocabulary.added}
+    known = {str(token.stated): token for token in vocabulary.added}
     for number, item in value.items():
         token = known.get(number)
         same = (

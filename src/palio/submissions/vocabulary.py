@@ -16,9 +16,15 @@ _SPECIAL = re.compile(r"<[^\s]+>|\[[^\s]+\]|>>[A-Z]+<<")
 
 
 class AddedToken(NamedTuple):
-    """A token beside the model's vocabulary."""
+    """A token beside the model's vocabulary.
+
+    ``id`` is the one that the tokenizers library gives it, ``stated`` the one in the file:
+    the library takes the vocabulary's id, or else the next free number from the
+    vocabulary's length on, whatever the file says.
+    """
 
     id: int
+    stated: int
     content: str
     special: bool
 
@@ -137,22 +143,31 @@ def _read_added(added: object, ids: dict[str, int], vocab_size: int) -> tuple[Ad
         return ()
     if not isinstance(added, list):
         raise rejected("E_TOK_TYPE", "added_tokens is no list")
-    owners = {number: token for token, number in ids.items()}
+    stated = {number: token for token, number in ids.items()}
+    given = dict(stated)
     tokens: list[AddedToken] = []
-    seen: set[str] = set()
+    free = len(ids)
     for item in added:
-        token = _added_token(item)
-        if not 0 <= token.id < vocab_size:
-            raise _outside(token.content, token.id, vocab_size)
-        taken = owners.setdefault(token.id, token.content) != token.content
-        if taken or token.content in seen or ids.get(token.content, token.id) != token.id:
-            raise rejected("E_TOK_VOCAB_DUP", f"added token {shown(token.content)}, id {token.id}")
-        seen.add(token.content)
+        token = _added_token(item, ids, free)
+        free += token.content not in ids
+        for number, owners in ((token.stated, stated), (token.id, given)):
+            if not 0 <= number < vocab_size:
+                raise _outside(token.content, number, vocab_size)
+            if owners.setdefault(number, token.content) != token.content:
+                raise _twice(token)
+        if ids.get(token.content, token.stated) != token.stated:
+            raise _twice(token)
         tokens.append(token)
+    if len({token.content for token in tokens}) != len(tokens):
+        raise rejected("E_TOK_VOCAB_DUP", "an added token is listed twice")
     return tuple(tokens)
 
 
-def _added_token(item: object) -> AddedToken:
+def _twice(token: AddedToken) -> Exception:
+    return rejected("E_TOK_VOCAB_DUP", f"added token {shown(token.content)}, id {token.stated}")
+
+
+def _added_token(item: object, ids: dict[str, int], free: int) -> AddedToken:
     if not isinstance(item, dict) or set(item) - {"id", "content", *_FLAGS}:
         raise rejected("E_TOK_TYPE", "an added token is no proper object")
     content, number = item.get("content"), item.get("id")
@@ -168,7 +183,7 @@ def _added_token(item: object) -> AddedToken:
     special = bool(item.get("special", False))
     if special and not _SPECIAL.fullmatch(content):
         raise rejected("E_TOK_SPECIAL", f"{shown(content)} does not look like one")
-    return AddedToken(number, content, special)
+    return AddedToken(ids.get(content, free), number, content, special)
 
 
 def _outside(token: str, number: int, vocab_size: int) -> Exception:
