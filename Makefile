@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check lint format types layers setup build bench clean
+.PHONY: help packages demo test test-slow check lint format types layers setup build bench clean
 
 help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,10 +26,24 @@ setup: $(STAMP)  ## create .venv and install everything
 demo: $(STAMP)  ## play a whole competition on this machine
 	@$(BIN)/palio demo
 
-test: check  ## what CI runs: lint, format, types, layers, tests
+# Debian packages that some tests use; without them those tests are skipped and say so.
+packages:
+	@missing=""; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	test -z "$$missing" && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Debian packages for the tests:$$missing ..." >&2; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 \
+		|| echo "Could not install$$missing; the tests that use them are skipped." >&2; \
+	else \
+		echo "Tests that use$$missing are skipped; on Debian: sudo apt-get install$$missing" >&2; \
+	fi
+
+test: check packages  ## what CI runs: lint, format, types, layers, tests
 	@$(BIN)/python -m pytest
 
-test-slow: $(STAMP)  ## fault injection and whole-season tests
+test-slow: $(STAMP) packages  ## fault injection and whole-season tests
 	@$(BIN)/python -m pytest -m slow --timeout=1800
 
 check: lint types layers  ## the static half of make test
