@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from palio.competition.history import CompetitionFile
 from palio.competition.loading import find
 from palio.contest.outcome import Verdict
 from palio.demo.models import make_models
-from palio.demo.script import COMPETITION, ENTRANTS, ROUNDS, SEED, START, VALIDATOR, Trick
+from palio.demo.script import SIENA, VALIDATOR, Script, Trick
 from palio.errors import ConfigError
 from palio.ledger.chain import seeded_entropy
 from palio.ledger.identity import Keypair
@@ -55,7 +56,7 @@ class Played:
     checks: tuple[Check, ...]
 
 
-def play(home: Path, display: Display) -> Played:
+def play(home: Path, display: Display, script: Script = SIENA) -> Played:
     """Play the whole demo in ``home``, or what is left of it.
 
     Raises:
@@ -64,16 +65,17 @@ def play(home: Path, display: Display) -> Played:
     """
     require_writable(home)
     with _alone_in(home):
-        competition = find(COMPETITION)
+        competition = find(script.competition)
         deployment = load_deployment(home)
         deployment = deployment.model_copy(
             update={"workers": WorkersSection(count=WORKERS, memory_gib=4.0)}
         )
-        models = make_models(home / "models", display.track)
-        keys = {name: _key(home, name) for name in (VALIDATOR, *(one.name for one in ENTRANTS))}
-        clock = ManualClock(START)
-        ledger = _open_ledger(deployment, clock)
-        _play_rounds(deployment, competition, ledger, clock, keys, models, display)
+        models = make_models(home / "models", script, display.track)
+        names = (VALIDATOR, *(entrant.name for entrant in script.entrants))
+        keys = {name: _key(home, script.seed, name) for name in names}
+        clock = ManualClock(script.start)
+        ledger = _open_ledger(deployment, clock, script.seed)
+        _play_rounds(deployment, competition, script, ledger, clock, keys, models, display)
         display.say("Verifying the ledger and every verdict ...")
         with open_records(deployment, clock) as records:
             verdicts = tuple(History(records, competition.name).verdicts())
@@ -85,6 +87,7 @@ def play(home: Path, display: Display) -> Played:
 def _play_rounds(
     deployment: Deployment,
     competition: CompetitionFile,
+    script: Script,
     ledger: LocalLedger,
     clock: ManualClock,
     keys: dict[str, Keypair],
@@ -101,10 +104,10 @@ def _play_rounds(
         track=display.track,
         ledger=ledger,
     ) as validator:
-        for sync_block in ROUNDS:
-            for entrant in ENTRANTS:
-                if sync_block - 10 <= entrant.block < sync_block:
-                    _reach(ledger, entrant.block - 1, clock)
+        for last_sync_block, sync_block in pairwise((0, *script.rounds)):
+            for entrant in script.entrants:
+                if last_sync_block <= entrant.block < sync_block:
+                    _reach(ledger, entrant.block - 1, script, clock)
                     entry = submit(
                         models[entrant.name],
                         competition=competition,
@@ -117,27 +120,27 @@ def _play_rounds(
                     display.say(
                         f"Block {entry.block}: {entrant.name} commits a model ({entrant.about})."
                     )
-            _reach(ledger, sync_block, clock)
+            _reach(ledger, sync_block, script, clock)
             validator.once()
 
 
-def _open_ledger(deployment: Deployment, clock: ManualClock) -> LocalLedger:
-    ledger = deployment.open_ledger(clock, seeded_entropy(f"palio demo {SEED}".encode()))
+def _open_ledger(deployment: Deployment, clock: ManualClock, seed: int) -> LocalLedger:
+    ledger = deployment.open_ledger(clock, seeded_entropy(f"palio demo {seed}".encode()))
     if not isinstance(ledger, LocalLedger):
         raise ConfigError("the demo is played on a local ledger; choose another --folder")
     return ledger
 
 
-def _reach(ledger: LocalLedger, block: int, clock: ManualClock) -> None:
+def _reach(ledger: LocalLedger, block: int, script: Script, clock: ManualClock) -> None:
     """Let time pass until ``block`` is sealed; a no-op where an earlier run has been further."""
-    due = START + timedelta(seconds=block * ledger.settings.seconds_per_block)
+    due = script.start + timedelta(seconds=block * ledger.settings.seconds_per_block)
     clock.wait(max(0.0, (due - clock.now()).total_seconds()))
     ledger.catch_up()
 
 
-def _key(home: Path, name: str) -> Keypair:
+def _key(home: Path, seed: int, name: str) -> Keypair:
     """The demo's key of that name: derived, so that the same competition is played again."""
-    keypair = Keypair.from_seed(hashlib.sha256(f"palio demo {SEED} {name}".encode()).digest())
+    keypair = Keypair.from_seed(hashlib.sha256(f"palio demo {seed} {name}".encode()).digest())
     folder = home / "keys"
     if not folder.exists() or name not in key_names(folder):
         save_key(folder, name, keypair)

@@ -10,15 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-COMPETITION = "demo/DEMO"
-START = datetime(2026, 7, 2, 17, 30, tzinfo=UTC)
-SEED = 1633
-BASE_TOKENS = 330_000
-BASE_MIXTURE = {"texts": 0.55, "word_lists": 0.15, "choices": 0.15, "answers": 0.15}
+#: Name of the validator's key.
 VALIDATOR = "validator"
-
-#: Sync blocks of the rounds that are played.
-ROUNDS = (10, 20, 30)
 
 
 class Trick(StrEnum):
@@ -53,47 +46,78 @@ class DemoEntrant:
     of: str = ""
 
 
-ENTRANTS = (
-    DemoEntrant(
-        "aquila",
-        block=2,
-        about="a little of everything",
-        tokens=50_000,
-        mixture={"texts": 0.4, "word_lists": 0.2, "choices": 0.2, "answers": 0.2},
-    ),
-    DemoEntrant(
-        "bruco",
-        block=4,
-        about="only sorts words",
-        tokens=80_000,
-        mixture={"word_lists": 1.0},
-    ),
-    DemoEntrant(
-        "civetta",
-        block=12,
-        about="everything, six times the budget",
-        tokens=300_000,
-        mixture={"texts": 0.2, "word_lists": 0.6, "choices": 0.1, "answers": 0.1},
-    ),
-    DemoEntrant(
-        "drago",
-        block=13,
-        about="reads and answers, never sorts",
-        tokens=120_000,
-        mixture={"texts": 0.5, "choices": 0.2, "answers": 0.3},
-    ),
-    DemoEntrant(
-        "giraffa",
-        block=14,
-        about="civetta's model under another name",
-        trick=Trick.COPY,
-        of="civetta",
-    ),
-    DemoEntrant(
-        "istrice",
-        block=14,
-        about="weights with a NaN",
-        trick=Trick.BROKEN,
-        of="drago",
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole demo.
+
+    Attributes:
+        competition: a competition file, or EDITION/NAME.
+        seed: decides keys, block hashes and training; nothing else is random.
+        start: time of the ledger's first block.
+        base_tokens: training budget of the base model.
+        base_mixture: shares of the base model's training sources.
+        entrants: in the order in which they commit; the base model is all that precedes them.
+        rounds: sync blocks of the rounds that are played, ascending.
+    """
+
+    competition: str
+    seed: int
+    start: datetime
+    base_tokens: int
+    base_mixture: Mapping[str, float]
+    entrants: tuple[DemoEntrant, ...]
+    rounds: tuple[int, ...]
+
+
+SIENA = Script(
+    competition="demo/DEMO",
+    seed=1633,
+    start=datetime(2026, 7, 2, 17, 30, tzinfo=UTC),
+    base_tokens=330_000,
+    base_mixture={"texts": 0.55, "word_lists": 0.15, "choices": 0.15, "answers": 0.15},
+    rounds=(10, 20, 30),
+    entrants=(
+        DemoEntrant(
+            "aquila",
+            block=2,
+            about="a little of everything",
+            tokens=50_000,
+            mixture={"texts": 0.4, "word_lists": 0.2, "choices": 0.2, "answers": 0.2},
+        ),
+        DemoEntrant(
+            "bruco",
+            block=4,
+            about="only sorts words",
+            tokens=80_000,
+            mixture={"word_lists": 1.0},
+        ),
+        DemoEntrant(
+            "civetta",
+            block=12,
+            about="everything, six times the budget",
+            tokens=300_000,
+            mixture={"texts": 0.2, "word_lists": 0.6, "choices": 0.1, "answers": 0.1},
+        ),
+        DemoEntrant(
+            "drago",
+            block=13,
+            about="reads and answers, never sorts",
+            tokens=120_000,
+            mixture={"texts": 0.5, "choices": 0.2, "answers": 0.3},
+        ),
+        DemoEntrant(
+            "giraffa",
+            block=14,
+            about="civetta's model under another name",
+            trick=Trick.COPY,
+            of="civetta",
+        ),
+        DemoEntrant(
+            "istrice",
+            block=14,
+            about="weights with a NaN",
+            trick=Trick.BROKEN,
+            of="drago",
+        ),
     ),
 )
