@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol, Self
 
 import palio
@@ -59,7 +60,11 @@ class Executor(Protocol):
 
         Raises:
             EvaluationFailed: there are none; says whose fault it is.
+            KeyboardInterrupt: it was stopped; nothing is known about the submission.
         """
+
+    def stop(self) -> None:
+        """End what runs and let nothing begin; for a user who interrupts, from any thread."""
 
 
 class LocalExecutor:
@@ -68,6 +73,10 @@ class LocalExecutor:
     def __init__(self, limits: WorkerLimits | None = None, clock: Clock | None = None) -> None:
         self._limits = limits or WorkerLimits()
         self._clock = clock or SystemClock()
+        self._stopped = Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
 
     def run(self, job: WorkerJob, progress: WorkerProgress | None = None) -> WorkerResult:
         with tempfile.TemporaryDirectory(prefix="palio-worker-") as scratch:
@@ -85,6 +94,8 @@ class LocalExecutor:
 
     def _listen(self, worker: "_Worker", talk: "_Conversation", deadline: float) -> None:
         for data in worker.chunks():
+            if self._stopped.is_set():
+                raise KeyboardInterrupt
             talk.hear(data)
             if self._clock.monotonic() > deadline:
                 raise EvaluationFailed(

@@ -129,8 +129,13 @@ class RoundPlayer:
         enrolled = records.enrol(opened.id, submissions)
         missing = [submissions[each.submission_id] for each in enrolled if not _is_over(each)]
         with ThreadPoolExecutor(max_workers=self._tools.workers) as pool:
-            # list() lets the first error that is nobody's evaluation surface, after all ended.
-            list(pool.map(lambda one: self._evaluate(opened, drawn, one), missing))
+            try:
+                # list() lets the first error that is nobody's evaluation surface, after all ended.
+                list(pool.map(lambda one: self._evaluate(opened, drawn, one), missing))
+            except KeyboardInterrupt:
+                # Whoever interrupts should not wait for evaluations that may take hours.
+                self._tools.executor.stop()
+                raise
 
     def _evaluate(self, opened: Round, drawn: DrawnRound, submission: Submission) -> None:
         """Try until there is a result, or until the platform has failed often enough."""

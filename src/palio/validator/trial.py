@@ -39,7 +39,11 @@ class Trial:
         self.names = _names(folders)
         jobs = list(zip(self.names, folders, strict=True))
         with ThreadPoolExecutor(max_workers=workers) as pool:
-            return list(pool.map(lambda job: self._one(job[0], job[1], track(job[0])), jobs))
+            try:
+                return list(pool.map(lambda job: self._one(job[0], job[1], track(job[0])), jobs))
+            except KeyboardInterrupt:
+                self._executor.stop()
+                raise
 
     def _one(self, name: str, folder: Path, progress: WorkerProgress) -> Scorecard | Unscored:
         digest = ""
