@@ -176,7 +176,7 @@ def _print_table(drawn: "Round", trial: "Trial", results: Sequence["Scorecard | 
     for name, result in zip(trial.names, results, strict=True):
         if isinstance(result, Unscored):
             table.add_row(Text(name), result.code, *["" for _ in drawn.tasks])
-            reasons.append(f"{name}: {result.message} {result.hint}".rstrip())
+            reasons.append(f"{name}: {result.message.rstrip('.')}. {result.hint}".rstrip())
             continue
         low, high = result.interval
         table.add_row(

@@ -64,7 +64,7 @@ class WorkersSection(_Section):
     memory_gib: Annotated[float, Field(gt=0)] = 8.0
     """Resident memory of one worker."""
     address_space_gib: Annotated[float, Field(ge=0)] = 24.0
-    """Address space of one worker; 0 for no limit (needed on CUDA devices)."""
+    """Address space of one worker on a CPU; 0 for no limit. Never limited on other devices."""
     threads: Annotated[int, Field(ge=1)] = 1
     """Threads of one worker; recorded in the scorecard's environment."""
 
@@ -129,10 +129,12 @@ class Deployment(_Section):
     def worker_limits(self) -> WorkerLimits:
         """The workers section as evaluation wants it."""
         workers = self.workers
+        # CUDA reserves far more addresses than it uses, so there the limit would only break it.
+        address_space_gib = workers.address_space_gib if self.engine.device == "cpu" else 0
         return WorkerLimits(
             seconds=workers.seconds,
             memory_bytes=int(workers.memory_gib * 2**30),
-            address_space_bytes=int(workers.address_space_gib * 2**30),
+            address_space_bytes=int(address_space_gib * 2**30),
             threads=workers.threads,
         )
 
