@@ -28,6 +28,7 @@ from palio.inference.forward import (
     rows_are_independent,
 )
 from palio.inference.loading import LoadedModel, load_model
+from palio.inference.packed import ATTENTION
 from palio.inference.prompts import ScoredTokens
 from palio.inference.protocol import (
     Answer,
@@ -94,10 +95,10 @@ class TransformersEngine:
         self._forward: Forward = self._choose_forward(loaded)
 
     def _choose_forward(self, loaded: LoadedModel) -> Forward:
+        # Neither attention can serve the other's passes.
+        loaded.model.set_attn_implementation(ATTENTION if self._packs else "eager")
         if self._packs:
             return PackedForward(loaded, self._head)
-        # The packed attention cannot serve the model's ordinary passes.
-        loaded.model.set_attn_implementation("eager")
         single = SingleForward(loaded, self._head)
         single.require_own_logits()
         return single
