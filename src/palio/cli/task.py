@@ -88,9 +88,18 @@ def _checked_seed(seed: int) -> int:
 
 
 def _print_for_people(line: dict[str, object]) -> None:
+    import json
+    from textwrap import indent
+
+    import yaml
+
     born = f", born {line['born']}" if line["born"] else ""
     print(f"{line['id']}  {line['kind']}  from {line['source']}{born}")
-    for key, value in line.items():
-        if key not in ("id", "digest", "born", "source", "kind") and value not in (None, ""):
-            print(f"  {key}: {value}")
-    print()
+    shown = {
+        key: value
+        for key, value in line.items()
+        if key not in ("id", "digest", "born", "source", "kind") and value not in (None, "")
+    }
+    # Through JSON, so that tuples become plain lists.
+    text = yaml.safe_dump(json.loads(json.dumps(shown)), sort_keys=False, allow_unicode=True)
+    print(indent(text, "  "))
