@@ -8,6 +8,8 @@ from palio.submissions.token_patterns import PATTERNS
 
 #: SentencePiece's visible blank.
 BLANK = "\u2581"
+#: Ids are 32-bit numbers to the library.
+MAX_ID = 1 << 31
 Component = dict[str, Any]
 
 
@@ -110,7 +112,7 @@ def _check_byte_fallback(
         raise _unlisted("normalizer", normalizers[0])
     prefix = normalizers == [prepend, mark]
     if pre_tokenizers:
-        prefix = _check_blank_cut(pre_tokenizers, marked=bool(normalizers)) or prefix
+        _check_blank_cut(pre_tokenizers, marked=bool(normalizers))
     elif not normalizers:
         raise rejected("E_TOK_ROUNDTRIP", "nothing marks the blanks that the decoder restores")
     if decoders == [*base, strip] or decoders == base:
@@ -124,8 +126,8 @@ def _check_byte_fallback(
     raise _unlisted("decoder", odd[0] if odd else decoders[0])
 
 
-def _check_blank_cut(pre_tokenizers: list[Component], *, marked: bool) -> bool:
-    """Whether the one pre-tokenizer that SentencePiece's layout may have adds a blank."""
+def _check_blank_cut(pre_tokenizers: list[Component], *, marked: bool) -> None:
+    """The one pre-tokenizer that SentencePiece's layout may have."""
     step = pre_tokenizers[0]
     if len(pre_tokenizers) != 1:
         raise _unlisted("pre_tokenizer", pre_tokenizers[-1])
@@ -136,53 +138,106 @@ def _check_blank_cut(pre_tokenizers: list[Component], *, marked: bool) -> bool:
         "behavior": "MergedWithPrevious",
         "invert": False,
     }:
-        return False
-    if marked or step["type"] != "Metaspace" or step.get("replacement") != BLANK:
+        return
+    known = set(step) == {"type", "replacement", "prepend_scheme", "split"}
+    if marked or not known or step["type"] != "Metaspace" or step["replacement"] != BLANK:
         raise _unlisted("pre_tokenizer", step)
-    _check_keys(step, "replacement", "prepend_scheme", "split")
-    if step.get("prepend_scheme") not in ("first", "never", "always"):
+    if step["prepend_scheme"] in ("first", "always"):
+        # It adds no blank where the text begins with one, and the decoder removes that one.
+        raise rejected(
+            "E_TOK_ROUNDTRIP",
+            "Metaspace with a prefix loses a leading blank; use the base model's original "
+            "tokenizer.json with Prepend and Replace",
+        )
+    if step["prepend_scheme"] != "never" or not isinstance(step["split"], bool):
         raise _unlisted("pre_tokenizer", step)
-    return bool(step["prepend_scheme"] != "never")
 
 
 def _check_post_processors(steps: list[Component]) -> None:
     """Templates are admitted only around the whole text; the platform adds its own tokens."""
     for step in steps:
-        if step["type"] == "ByteLevel":
-            _check_keys(step, "add_prefix_space", "trim_offsets", "use_regex")
-        elif step["type"] == "RobertaProcessing":
-            if set(step) != {"type", "sep", "cls", "trim_offsets", "add_prefix_space"}:
-                raise _unlisted("post_processor", step)
-        elif step["type"] != "TemplateProcessing" or not _keeps_text(step):
-            raise _unlisted("post_processor", step)
+        match step["type"]:
+            case "ByteLevel":
+                _check_keys(step, "add_prefix_space", "trim_offsets", "use_regex")
+            case "RobertaProcessing":
+                if not _is_roberta(step):
+                    raise _unlisted("post_processor", step)
+            case _:
+                if step["type"] != "TemplateProcessing" or not _is_template(step):
+                    raise _unlisted("post_processor", step)
 
 
-def _keeps_text(template: Component) -> bool:
-    single, specials = template.get("single"), template.get("special_tokens")
-    if not isinstance(single, list) or not isinstance(specials, dict):
+def _is_roberta(step: Component) -> bool:
+    return set(step) == {"type", "sep", "cls", "trim_offsets", "add_prefix_space"} and all(
+        (
+            *(isinstance(step[name], bool) for name in ("trim_offsets", "add_prefix_space")),
+            *(
+                _types(step[name]) == [str, int] and 0 <= step[name][1] < MAX_ID
+                for name in ("sep", "cls")
+            ),
+        )
+    )
+
+
+def _is_template(step: Component) -> bool:
+    """Well-formed, with the text whole: one sequence for a single text, two for a pair."""
+    specials = step.get("special_tokens")
+    if set(step) != {"type", "single", "pair", "special_tokens"} or not isinstance(specials, dict):
         return False
-    if set(template) != {"type", "single", "pair", "special_tokens"}:
+    if not all(_is_special(name, value) for name, value in specials.items()):
         return False
-    texts = 0
-    for piece in single:
-        if not isinstance(piece, dict) or len(piece) != 1:
-            return False
-        ((kind, value),) = piece.items()
-        if not isinstance(value, dict) or value.get("type_id") != 0:
-            return False
-        if kind == "Sequence" and value.get("id") == "A":
-            texts += 1
-        elif kind != "SpecialToken" or value.get("id") not in specials:
-            return False
-    return texts == 1
+    return _sequences(step["single"], specials) == ["A"] and _sequences(step["pair"], specials) == [
+        "A",
+        "B",
+    ]
+
+
+def _sequences(pieces: object, specials: Component) -> list[str] | None:
+    """Names of the sequences in order; None if a piece is malformed."""
+    if not isinstance(pieces, list):
+        return None
+    names = []
+    for piece in pieces:
+        kind, value = next(iter(piece.items())) if _is_single(piece) else ("", None)
+        if not isinstance(value, dict) or set(value) != {"id", "type_id"}:
+            return None
+        name, group = value["id"], value["type_id"]
+        if not isinstance(name, str) or type(group) is not int or group not in (0, 1):
+            return None
+        if kind == "Sequence":
+            names.append(name)
+        elif kind != "SpecialToken" or name not in specials:
+            return None
+    return names
+
+
+def _is_single(piece: object) -> bool:
+    return isinstance(piece, dict) and len(piece) == 1
+
+
+def _is_special(name: str, value: object) -> bool:
+    if not isinstance(value, dict) or set(value) != {"id", "ids", "tokens"} or value["id"] != name:
+        return False
+    ids, tokens = _types(value["ids"]), _types(value["tokens"])
+    return (
+        bool(ids)
+        and set(ids) == {int}
+        and set(tokens) == {str}
+        and len(ids) == len(tokens)
+        and all(0 <= number < MAX_ID for number in value["ids"])
+    )
+
+
+def _types(value: object) -> list[type]:
+    return [type(item) for item in value] if isinstance(value, list) else []
 
 
 def _check_keys(step: Component, *names: str) -> None:
-    """Only the options named, each a flag or a string as the library writes it."""
+    """Only the options named, each a flag."""
     for name in sorted(step.keys() - {"type"}):
         if name not in names:
             raise rejected("E_TOK_COMPONENT", f"{step['type']} has {shown(name)}")
-        if not isinstance(step[name], bool | str):
+        if not isinstance(step[name], bool):
             raise rejected("E_TOK_TYPE", f"{step['type']} {name} is {shown(step[name])}")
 
 

@@ -65,13 +65,15 @@ def read_tokenizer(tokenizer: dict[str, Any], vocab_size: int) -> CheckedTokeniz
     unknown = sorted(tokenizer.keys() - _KEYS)
     if unknown:
         raise rejected("E_TOK_KEY", f"tokenizer.json has {shown(unknown[0])}")
+    if tokenizer.get("version", "1.0") != "1.0":
+        raise rejected("E_TOK_TYPE", f"version is {shown(tokenizer['version'])}, not '1.0'")
     if tokenizer.get("truncation") is not None:
         raise rejected("E_TOK_TRUNCATION")
     if tokenizer.get("padding") is not None:
         raise rejected("E_TOK_PADDING")
     model = _check_model(tokenizer.get("model"))
     family, warnings = check_components(tokenizer, byte_fallback=model.get("byte_fallback") is True)
-    vocabulary = read_vocabulary(model, tokenizer.get("added_tokens"), family, vocab_size)
+    vocabulary = read_vocabulary(model, tokenizer.get("added_tokens", []), family, vocab_size)
     unknown_token = model.get("unk_token")
     if unknown_token is not None and unknown_token not in vocabulary.ids:
         raise rejected(

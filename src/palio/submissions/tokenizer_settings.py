@@ -132,11 +132,11 @@ def check_special_map(
 
 
 def _check_class(name: object) -> tuple[Warning, ...]:
-    if name is None or name in _PLAIN_CLASSES:
+    if name is None:
         return ()
     if not isinstance(name, str) or name not in _CLASSES:
         raise rejected("E_TOK_CLASS", shown(name), tokenizer_class=shown(name))
-    return (warned("W_TOK_CLASS_IGNORED", name),)
+    return () if name in _PLAIN_CLASSES else (warned("W_TOK_CLASS_IGNORED", name),)
 
 
 def _content(value: object) -> object:

@@ -139,8 +139,6 @@ def _check_merges(merges: object, ids: dict[str, int]) -> None:
 
 
 def _read_added(added: object, ids: dict[str, int], vocab_size: int) -> tuple[AddedToken, ...]:
-    if added is None:
-        return ()
     if not isinstance(added, list):
         raise rejected("E_TOK_TYPE", "added_tokens is no list")
     stated = {number: token for token, number in ids.items()}
