@@ -73,6 +73,8 @@ def scorecard_of(
             given = list(islice(rest, asked))
             scores.append(task.method.judge(sample, given))
         tasks[name] = score_task(task.spec, task.method, scores)
+    if next(rest, None) is not None:
+        raise ValueError(f"{len(answers)} answers are more than were asked for")
     score, interval = total(drawn.competition, tasks)
     return Scorecard(
         submission=submission,
