@@ -4,21 +4,26 @@ Scorecards and verdicts never change, so they are kept once read; the rest is re
 anew each time, and a board is as fresh as the records.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from palio.competition.history import CompetitionFile
 from palio.competition.model import Competition
 from palio.contest.outcome import Verdict
 from palio.contest.reading import verdict_from_json
+from palio.errors import RecordsError
 from palio.evaluation.scorecard import Scorecard
 from palio.records.rows import EvaluationState, RecordedVerdict, Round, Submission
 from palio.records.store import Records
 from palio.server.board import Board, board_of
 from palio.server.board_rows import LatestCard
+from palio.tasks.drawing import round_from_json
+from palio.tasks.samples import Sample
 
 #: Scorecards kept in memory once read.
 KEPT_CARDS = 512
+#: Rounds whose samples are kept.
+KEPT_ROUNDS = 4
 
 
 class Archive:
@@ -34,19 +39,29 @@ class Archive:
         self.records = records
         self._files = competitions
         self._card = lru_cache(maxsize=KEPT_CARDS)(records.scorecard)
+        self._samples = lru_cache(maxsize=KEPT_ROUNDS)(self._read_samples)
 
     def names(self) -> list[str]:
         """Names of all competitions that have a round or were given, sorted."""
         played = {each.competition for each in self.records.rounds()}
         return sorted(played | self._files.keys())
 
-    def competition(self, name: str) -> Competition | None:
-        """The definition of the last round, else of the file; None if the name is unknown."""
-        rounds = self.rounds(name)
+    def competition(self, name: str, block: int | None = None) -> Competition | None:
+        """The definition at ``block``, by default the newest; None if the name is unknown.
+
+        That of the last round up to the block, for it is what was used; before the first
+        round, the competition file's.
+
+        Raises:
+            ConfigError: the competition file says that it is not live at that block.
+        """
+        rounds = [each for each in self.rounds(name) if block is None or each.sync_block <= block]
         if rounds:
             return Competition.model_validate(rounds[-1].definition)
         file = self._files.get(name)
-        return None if file is None else file.current_or_last()
+        if file is None:
+            return None
+        return file.current_or_last() if block is None else file.at(block)
 
     def rounds(self, name: str) -> list[Round]:
         """Rounds of a competition, oldest first, whatever their state."""
@@ -87,6 +102,36 @@ class Archive:
             RecordsError: its evidence is missing or damaged.
         """
         return self._card(digest)
+
+    def scorecard_digests(self, round_: Round) -> dict[str, str]:
+        """Digests of a round's scorecards by submission."""
+        return {
+            each.submission: each.scorecard
+            for each in self.records.evaluations(round_.id)
+            if each.submission is not None and each.scorecard is not None
+        }
+
+    def has_evidence(self, digest: str) -> bool:
+        """Whether there is an evidence file of that digest; false for what is no digest."""
+        try:
+            return self.records.evidence.path(digest).is_file()
+        except RecordsError:
+            return False
+
+    def samples(self, round_: Round) -> Mapping[str, Sequence[Sample]]:
+        """A round's samples by task, checked against their digest.
+
+        Raises:
+            ConfigError: a dataset or method of the round is not installed here.
+            RecordsError: the samples were not drawn yet, or their evidence is damaged.
+        """
+        return self._samples(round_.id)
+
+    def _read_samples(self, round_id: int) -> Mapping[str, Sequence[Sample]]:
+        definition = Competition.model_validate(self.records.round(round_id).definition)
+        (written,) = self.records.samples(round_id)
+        drawn = round_from_json(definition, written)
+        return {name: task.samples for name, task in drawn.tasks.items()}
 
     def submission(self, digest: str) -> Submission | None:
         """The submission of that commitment or content digest; the earliest if several share it."""

@@ -1,9 +1,15 @@
-"""A home folder opened for reading: its records, where there are any."""
+"""A home folder opened for reading: its records and its ledger, where there are any."""
 
-from palio.clock import Clock
+from datetime import UTC, datetime
+
+from palio.clock import Clock, ManualClock
 from palio.errors import ConfigError
+from palio.ledger.protocol import Ledger
 from palio.records.store import Records
 from palio.validator.deployment import Deployment
+
+#: Before every ledger: a clock that stands there seals no block.
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def open_records(deployment: Deployment, clock: Clock) -> Records:
@@ -19,3 +25,15 @@ def open_records(deployment: Deployment, clock: Clock) -> Records:
             "--home, or run palio demo or palio validate first"
         )
     return Records.open(deployment.records_url, deployment.evidence_folder, clock)
+
+
+def open_ledger_if_any(deployment: Deployment) -> Ledger | None:
+    """The deployment's ledger for reading only: no block is sealed and no ledger created.
+
+    Raises:
+        ConfigError: its kind or options are wrong.
+        LedgerError: it cannot be used.
+    """
+    if deployment.ledger.kind == "local" and not deployment.ledger_file.is_file():
+        return None
+    return deployment.open_ledger(ManualClock(_LONG_AGO))
