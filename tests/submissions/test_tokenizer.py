@@ -195,6 +195,7 @@ def test_every_accepted_layout_gives_texts_back(layout: str, text: str) -> None:
         (build.tokenizer(pre_tokenizer=cut(r"[a-z]", "Removed", invert=True)), "E_TOK_REGEX"),
         (build.tokenizer(pre_tokenizer=cut(min(PATTERNS), "Removed")), "E_TOK_COMPONENT"),
         (build.tokenizer(pre_tokenizer=cut(min(PATTERNS), invert=True)), "E_TOK_COMPONENT"),
+        (build.tokenizer(pre_tokenizer=cut(min(PATTERNS), invert=0)), "E_TOK_COMPONENT"),
         (build.tokenizer(decoder=None), "E_TOK_ROUNDTRIP"),
         (build.tokenizer(decoder={"type": "WordPiece"}), "E_TOK_COMPONENT"),
         (

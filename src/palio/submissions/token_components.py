@@ -1,5 +1,6 @@
 """Normalizer, pre-tokenizer, post-processor and decoder of tokenizer.json, by allow-list."""
 
+import json
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +12,12 @@ BLANK = "\u2581"
 #: Ids are 32-bit numbers to the library.
 MAX_ID = 1 << 31
 Component = dict[str, Any]
+_CUT_AT_BLANKS = {
+    "type": "Split",
+    "pattern": {"String": " "},
+    "behavior": "MergedWithPrevious",
+    "invert": False,
+}
 
 
 class Family(StrEnum):
@@ -90,9 +97,9 @@ def _check_cut(step: Component) -> None:
         raise _unlisted("pre_tokenizer", step)
     pattern = step.get("pattern")
     regex = pattern.get("Regex") if isinstance(pattern, dict) and len(pattern) == 1 else None
-    keeps_all = (step.get("behavior"), step.get("invert")) in (
-        ("Isolated", False),
-        ("Removed", True),
+    invert = step.get("invert")
+    keeps_all = (invert is False and step.get("behavior") == "Isolated") or (
+        invert is True and step.get("behavior") == "Removed"
     )
     if not keeps_all or set(step) != {"type", "pattern", "behavior", "invert"}:
         raise _unlisted("pre_tokenizer", step)
@@ -108,21 +115,21 @@ def _check_byte_fallback(
     unmark = {"type": "Replace", "pattern": {"String": BLANK}, "content": " "}
     strip = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
     base = [unmark, {"type": "ByteFallback"}, {"type": "Fuse"}]
-    if normalizers not in ([], [mark], [prepend, mark]):
+    if not any(_same(normalizers, known) for known in ([], [mark], [prepend, mark])):
         raise _unlisted("normalizer", normalizers[0])
-    prefix = normalizers == [prepend, mark]
+    prefix = len(normalizers) == 2
     if pre_tokenizers:
         _check_blank_cut(pre_tokenizers, marked=bool(normalizers))
     elif not normalizers:
         raise rejected("E_TOK_ROUNDTRIP", "nothing marks the blanks that the decoder restores")
-    if decoders == [*base, strip] or decoders == base:
-        if prefix != (decoders[-1] == strip):
+    if _same(decoders, [*base, strip]) or _same(decoders, base):
+        if prefix != (len(decoders) > len(base)):
             raise rejected("E_TOK_ROUNDTRIP", "a leading blank is added and removed unequally")
         return
     if not decoders:
         raise rejected("E_TOK_ROUNDTRIP", "there is no decoder for the byte tokens")
     expected = [*base, strip]
-    odd = [step for step in decoders if step not in expected]
+    odd = [step for step in decoders if not any(_same(step, known) for known in expected)]
     raise _unlisted("decoder", odd[0] if odd else decoders[0])
 
 
@@ -132,12 +139,7 @@ def _check_blank_cut(pre_tokenizers: list[Component], *, marked: bool) -> None:
     if len(pre_tokenizers) != 1:
         raise _unlisted("pre_tokenizer", pre_tokenizers[-1])
     # Gemma: blanks are gone by then, so this never cuts; it cannot lose text in any case.
-    if marked and step == {
-        "type": "Split",
-        "pattern": {"String": " "},
-        "behavior": "MergedWithPrevious",
-        "invert": False,
-    }:
+    if marked and _same(step, _CUT_AT_BLANKS):
         return
     known = set(step) == {"type", "replacement", "prepend_scheme", "split"}
     if marked or not known or step["type"] != "Metaspace" or step["replacement"] != BLANK:
@@ -230,6 +232,11 @@ def _is_special(name: str, value: object) -> bool:
 
 def _types(value: object) -> list[type]:
     return [type(item) for item in value] if isinstance(value, list) else []
+
+
+def _same(value: object, known: object) -> bool:
+    """Equal as JSON: to Python 0 equals false and 1 equals true, to the library they do not."""
+    return json.dumps(value, sort_keys=True) == json.dumps(known, sort_keys=True)
 
 
 def _check_keys(step: Component, *names: str) -> None:

@@ -98,7 +98,7 @@ def check_settings(settings: Mapping[str, Any], vocabulary: Vocabulary) -> tuple
         elif name == "model_max_length":
             _check_length(value)
         elif name == "clean_up_tokenization_spaces":
-            if value not in (None, False):
+            if value is not None and value is not False:
                 raise rejected("E_TOK_KEY", f"{name} removes spaces from answers", key=name)
         elif name not in ("auto_map", "tokenizer_class", "chat_template"):
             _check_harmless(name, value)
