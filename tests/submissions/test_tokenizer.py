@@ -37,7 +37,7 @@ def sequence(plural: str, *steps: object) -> dict[str, Any]:
     return {"type": "Sequence", plural: list(steps)}
 
 
-def cut(regex: str, behavior: str = "Isolated", *, invert: bool = False) -> dict[str, Any]:
+def cut(regex: str, behavior: str = "Isolated", *, invert: object = False) -> dict[str, Any]:
     split = {
         "type": "Split",
         "pattern": {"Regex": regex},
