@@ -5,7 +5,6 @@ stays fast and the board never loads torch.
 """
 
 import errno
-import os
 import sys
 from typing import Annotated
 
@@ -34,6 +33,8 @@ EPILOGUE = (
     "Results go to stdout (JSON with --json), everything else to stderr."
 )
 
+#: Exit code after Ctrl-C: that of a shell for a process that SIGINT ended, and what typer makes it.
+INTERRUPTED = 130
 app = typer.Typer(
     name="palio",
     help="Live competitions for fine-tuned language models.",
@@ -85,27 +86,35 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
-    except typer.Exit as done:
-        return done.exit_code
+        code = app(prog_name="palio", standalone_mode=False)
     except typer.Abort:
-        return _say("interrupted", 130)
-    except KeyboardInterrupt:
-        return _say("interrupted; the same command goes on from here", 130)
+        return _say("interrupted", INTERRUPTED)
     except TyperException as error:
-        return _say(f"{error.format_message()} See palio --help.", 2)
+        return _wrong_use(error.format_message())
     except SubmissionRejected as error:
         hint = f" {error.hint}" if error.hint else ""
         return _say(f"refused ({error.code}): {error}{hint}", error.exit_code)
     except PalioError as error:
         return _say(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader of a pipe went away (| head); nothing is wrong and nothing can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         return _say(_system_sentence(error), 1)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            # The reader of a pipe went away (| head); typer calls that a failure, but nothing is.
+            return 0
+        raise
+    if code == INTERRUPTED:
+        return _say("interrupted; the same command goes on from here", INTERRUPTED)
     return code if isinstance(code, int) else 0
+
+
+def _wrong_use(message: str) -> int:
+    if message.startswith("Usage: "):
+        # A group without a command: what it can do is the answer.
+        print(message)
+        return 0
+    ended = message if message.endswith((".", "?", "!")) else f"{message}."
+    return _say(f"{ended} See palio --help.", 2)
 
 
 def _system_sentence(error: OSError) -> str:
