@@ -19,6 +19,11 @@ Progress = Callable[[str, int, int], None]
 Track = Callable[[str], Progress]
 
 BASE = "base"
+#: The lifeline comes before the imports that take seconds.
+_START = (
+    "import sys; from palio.lifeline import die_with_parent; die_with_parent(int(sys.argv[1])); "
+    "from palio.demo.train import main; main(sys.argv[2])"
+)
 #: Trainings side by side; each uses one thread.
 PARALLEL = 2
 
@@ -104,9 +109,9 @@ class _Trainer:
         Raises:
             PalioError: the process failed or was ended; says with what.
         """
-        progress("start", 0, int(job["tokens"]))
         with tempfile.TemporaryFile("w+") as errors, self._start(job, errors) as process:
             try:
+                progress("start", 0, int(job["tokens"]))
                 assert process.stdout is not None, "it was asked for as a pipe"
                 for line in process.stdout:
                     match json.loads(line):
@@ -127,7 +132,7 @@ class _Trainer:
             if self._over:
                 raise PalioError(f"training {job['name']} was given up")
             process = subprocess.Popen(
-                [sys.executable, "-m", "palio.demo.train", json.dumps(job)],
+                [sys.executable, "-P", "-c", _START, str(os.getpid()), json.dumps(job)],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Train one of the demo's models in a process of its own: ``python -m palio.demo.train``.
+"""Train one of the demo's models; ``palio.demo.models`` starts a process for each.
 
 Prints a line of JSON for each step that matters; writes the folder whole or not at all.
 """
@@ -15,7 +15,6 @@ from transformers import LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from palio.inference.prompts import PromptCodec
-from palio.lifeline import die_with_parent
 from palio.randomness import stream
 from palio.training.base_model import (
     BOS,
@@ -35,7 +34,6 @@ EXAMPLES_PER_THOUSAND = 12
 
 def main(arguments: str) -> None:
     """Train as the JSON object says: name, seed, tokens, mixture, base (or null), folder."""
-    die_with_parent()
     job = json.loads(arguments)
     torch.set_num_threads(1)
     transformers_logging.disable_progress_bar()
@@ -73,7 +71,3 @@ def _train(
 def _say(message: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
