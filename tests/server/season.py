@@ -12,7 +12,6 @@ import numpy as np
 
 from palio.canonical import digest_of
 from palio.clock import ManualClock
-from palio.competition.loading import resolve
 from palio.competition.model import Competition
 from palio.contest.entrants import Entrant
 from palio.contest.verdict import RoundFacts, StoredRound, decide, history_from
@@ -66,7 +65,71 @@ ROUNDS = (10, 20, 30)
 
 
 def demo() -> Competition:
-    return resolve("demo/DEMO")
+    """Like the catalogue's, but fixed, so that who wins here never depends on it."""
+    per_byte = {"method": "reference_loss", "method_options": {"unit": "bits_per_byte"}}
+    bits = {"kind": "baseline", "loss": 3.0, "cap": 0.5}
+    share = {"kind": "baseline", "loss": 0.75, "cap": 1.3333}
+    return Competition.model_validate(
+        {
+            "name": "DEMO",
+            "id": "D",
+            "description": "A complete competition for models of at most five million parameters.",
+            "constraints": {
+                "architectures": ["LlamaForCausalLM"],
+                "max_parameters": 5_000_000,
+                "max_bytes": 33_554_432,
+                "sequence_length": 512,
+            },
+            "tasks": {
+                "SYNTHETIC_MMLU": {
+                    "dataset": "embedded_choices",
+                    "method": "choice_likelihood",
+                    "samples": 60,
+                    "weight": 0.2,
+                    "normalisation": share,
+                },
+                "WORD_SORTING": {
+                    "dataset": "words",
+                    "dataset_options": {"minimum": 2, "maximum": 8, "list": "basic_english"},
+                    "samples": 40,
+                    "weight": 0.3,
+                    "normalisation": bits,
+                    **per_byte,
+                },
+                "FINEWEB": {
+                    "dataset": "embedded_passages",
+                    "method": "text_loss",
+                    "method_options": {"unit": "bits_per_byte"},
+                    "samples": 24,
+                    "weight": 0.3,
+                    "normalisation": bits,
+                },
+                "QA_LOSS": {
+                    "dataset": "embedded_dialogues",
+                    "samples": 40,
+                    "weight": 0.1,
+                    "normalisation": bits,
+                    **per_byte,
+                },
+                "IF_EVAL": {
+                    "dataset": "rules",
+                    "dataset_options": {
+                        "version": "V1",
+                        "source": "embedded",
+                        "rule_counts": [1, 4],
+                    },
+                    "method": "rule_following",
+                    "method_options": {"max_new_tokens": 32},
+                    "samples": 10,
+                    "weight": 0.1,
+                    "normalisation": share,
+                },
+            },
+            "rule": {"kind": "duel", "alpha": 0.01},
+            "epsilon": {"start": 0.01, "end": 0.01},
+            "schedule": {"cadence_blocks": 10, "evaluation_delay_blocks": 5},
+        }
+    )
 
 
 def answers_of(drawn: Round, name: str, skill: float) -> list[Answer]:

@@ -142,9 +142,15 @@ def _board_values(board: Board) -> dict[str, Any]:
         "figure": lead_figure(board),
         "colours": task_colours(board),
         "segments": {row.commitment: score_segments(row, board) for row in board.rows},
-        "champion": next((row for row in board.rows if row.submission == board.champion), None),
+        "champion": _champion(board),
         "rising": {task.name: more_is_better(task.unit) for task in board.tasks},
     }
+
+
+def _champion(board: Board) -> Row | None:
+    if board.champion is None:
+        return None
+    return next((row for row in board.rows if row.submission == board.champion), None)
 
 
 def _told_entrants(board: Board, verdict: dict[str, Any]) -> list[dict[str, Any]]:

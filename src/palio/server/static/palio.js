@@ -3,8 +3,14 @@
 // Draws the scores of all rounds. Everything else on the pages works without scripts.
 (() => {
   const MOST = 8; // lines that can still be told apart
+  const LONGEST = 24; // characters of a name beside a line
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  const called = (board, digest) => {
+    const name = board.names[digest] || digest.slice(0, 12);
+    return name.length > LONGEST ? `${name.slice(0, LONGEST)}\u2026` : name;
+  };
 
   // The champion first, then those that stand highest.
   const chosen = (board) => {
@@ -53,7 +59,7 @@
       series: [
         { label: "round" },
         ...names.map((name, place_) => ({
-          label: board.names[name] || name.slice(0, 12),
+          label: called(board, name),
           stroke: colour(`--t${place_}`),
           width: name === board.champion ? 3 : 1.75,
           spanGaps: true,
