@@ -192,6 +192,9 @@ class DuelRule(Frozen):
     """Width above the smallest epsilon in which a challenger may be dropped."""
     max_items: Positive = 60_000
     """Samples after which an undecided challenger is dropped."""
+    looks: Annotated[int, Field(ge=1, le=100)] = 1
+    """Looks at the evidence in a round, each after an equal part of every task's samples. An
+    entrant whose duel is decided at a look is not asked the rest."""
 
 
 class WinRateRule(Frozen):
@@ -270,6 +273,12 @@ class Competition(Frozen):
                     raise ValueError(  # noqa: TRY004 - a wrong value, which pydantic reports
                         f"tasks.{name}.normalisation: the duel rule needs kind 'baseline' "
                         "with a published loss and a cap"
+                    )
+                if task.samples % self.rule.looks:
+                    # Unequal parts would shift the tasks' weights between looks.
+                    raise ValueError(
+                        f"tasks.{name}.samples: {task.samples} cannot be split into "
+                        f"{self.rule.looks} equal looks; change it or rule.looks"
                     )
         return self
 

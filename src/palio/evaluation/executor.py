@@ -33,16 +33,18 @@ _CODE = re.compile("E_[A-Z_]{1,38}")
 _STAGES = frozenset({"start", "import", "load", "answer"})
 _START = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from palio.evaluation.worker import main; main(sys.argv[2], int(sys.argv[3]))"
+    "from palio.evaluation.worker import main; main(sys.argv[2], *map(int, sys.argv[3:]))"
 )
 
 WorkerProgress = Callable[[str, int, int], None]
 """Called with (stage, requests answered, requests in all)."""
+GoesOn = Callable[[Sequence[Answer]], bool]
+"""Asked at a job's stops, with the answers so far, whether the worker is to go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerResult:
-    """A worker's answers, in the order of the requests.
+    """A worker's answers, in the order of the requests; the first of them if it was stopped.
 
     ``environment`` is what the engine says may matter to the last bit; ``seconds`` is wall clock.
     """
@@ -55,8 +57,13 @@ class WorkerResult:
 class Executor(Protocol):
     """Runs a job somewhere and brings the answers back."""
 
-    def run(self, job: WorkerJob, progress: WorkerProgress | None = None) -> WorkerResult:
-        """The answers.
+    def run(
+        self,
+        job: WorkerJob,
+        progress: WorkerProgress | None = None,
+        goes_on: GoesOn | None = None,
+    ) -> WorkerResult:
+        """The answers; with ``goes_on``, those up to the first stop at which it says no.
 
         Raises:
             EvaluationFailed: there are none; says whose fault it is.
@@ -78,25 +85,37 @@ class LocalExecutor:
     def stop(self) -> None:
         self._stopped.set()
 
-    def run(self, job: WorkerJob, progress: WorkerProgress | None = None) -> WorkerResult:
+    def run(
+        self,
+        job: WorkerJob,
+        progress: WorkerProgress | None = None,
+        goes_on: GoesOn | None = None,
+    ) -> WorkerResult:
         with tempfile.TemporaryDirectory(prefix="palio-worker-") as scratch:
             folder = Path(scratch)
             job.write(folder / "job.json", self._limits)
             (folder / "home").mkdir()
             started = self._clock.monotonic()
             with _Worker(folder, self._limits.threads) as worker:
-                talk = _Conversation(job.requests, progress or (lambda *_: None))
-                self._listen(worker, talk, started + self._limits.seconds)
+                talk = _Conversation(
+                    job.requests, progress or (lambda *_: None), stops=list(job.stops)
+                )
+                deadline = started + self._limits.seconds
+                self._listen(worker, talk, deadline, goes_on or (lambda _: True))
             seconds = self._clock.monotonic() - started
             if talk.environment is None:
                 raise _death(worker, talk.stage)
             return WorkerResult(talk.in_order(), talk.environment, seconds)
 
-    def _listen(self, worker: "_Worker", talk: "_Conversation", deadline: float) -> None:
+    def _listen(
+        self, worker: "_Worker", talk: "_Conversation", deadline: float, goes_on: GoesOn
+    ) -> None:
         for data in worker.chunks():
             if self._stopped.is_set():
                 raise KeyboardInterrupt
             talk.hear(data)
+            if talk.waits:
+                worker.tell(go_on=talk.decide(goes_on))
             if self._clock.monotonic() > deadline:
                 raise EvaluationFailed(
                     "E_RT_TIMEOUT",
@@ -113,7 +132,8 @@ class _Worker:
 
     def __init__(self, folder: Path, threads: int) -> None:
         read_end, write_end = os.pipe()
-        self._pipe = read_end
+        control_read, control_write = os.pipe()
+        self._pipe, self._control = read_end, control_write
         package_root = str(Path(palio.__file__).parents[1])
         with (folder / "log.txt").open("wb") as log:
             self._process = subprocess.Popen(
@@ -125,16 +145,18 @@ class _Worker:
                     package_root,
                     str(folder / "job.json"),
                     str(write_end),
+                    str(control_read),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=folder / "home",
                 env=_bare_environment(folder / "home", threads),
-                pass_fds=(write_end,),
+                pass_fds=(write_end, control_read),
                 start_new_session=True,
             )
         os.close(write_end)
+        os.close(control_read)
 
     def __enter__(self) -> Self:
         return self
@@ -145,6 +167,23 @@ class _Worker:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._pipe)
+        self._close_control()
+
+    def tell(self, *, go_on: bool) -> None:
+        """Answer a worker that waits at a stop."""
+        if not go_on:
+            self._close_control()
+            return
+        try:
+            os.write(self._control, b"+")
+        except BrokenPipeError:
+            # It has ended meanwhile; how is told apart once its pipe is read to the end.
+            self._close_control()
+
+    def _close_control(self) -> None:
+        if self._control >= 0:
+            os.close(self._control)
+            self._control = -1
 
     @property
     def exit_status(self) -> int:
@@ -179,6 +218,7 @@ class _Conversation:
 
     requests: Sequence[Request]
     progress: WorkerProgress
+    stops: list[int] = field(default_factory=list)
     stage: str = "start"
     environment: dict[str, str] | None = None
     _answers: dict[int, Answer] = field(default_factory=dict)
@@ -187,7 +227,21 @@ class _Conversation:
 
     @property
     def expected(self) -> int:
+        """Requests in all, or up to where the worker was told to finish."""
         return len(self.requests)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the worker has answered all up to its next stop."""
+        return bool(self.stops) and len(self._answers) == self.stops[0]
+
+    def decide(self, goes_on: GoesOn) -> bool:
+        """Ask whether the worker is to go on from the stop it waits at."""
+        here = self.stops.pop(0)
+        if goes_on([self._answers[index] for index in range(here)]):
+            return True
+        self.requests, self.stops = self.requests[:here], []
+        return False
 
     def hear(self, data: bytes) -> None:
         self._total += len(data)
@@ -226,7 +280,8 @@ class _Conversation:
         return max(0, min(count, self.expected))
 
     def _accept(self, index: int, answer: Answer) -> None:
-        if not 0 <= index < self.expected or index in self._answers:
+        allowed = self.stops[0] if self.stops else self.expected
+        if not 0 <= index < allowed or index in self._answers:
             raise _malformed(f"answer {index} was not asked for, or came twice")
         if not answers(self.requests[index], answer):
             raise _malformed(f"answer {index} does not fit its request")

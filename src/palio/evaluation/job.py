@@ -48,6 +48,7 @@ class WorkerJob:
         engine: name of a ``palio.engines`` entry point.
         dtype, device, sequence_length: as the competition and the host say.
         batch_tokens, batch_rows: how much is computed at once; never changes an answer.
+        stops: after so many answers the worker waits to be told whether to go on.
     """
 
     folder: str
@@ -58,12 +59,14 @@ class WorkerJob:
     device: str = "cpu"
     batch_tokens: int = 4096
     batch_rows: int = 32
+    stops: tuple[int, ...] = ()
 
     def write(self, path: Path, limits: WorkerLimits) -> None:
         """Write the job and the limits that the worker puts on itself."""
         value = {
             **{name: getattr(self, name) for name in _PLAIN},
             "requests": [to_json(request) for request in self.requests],
+            "stops": self.stops,
             "limits": asdict(limits),
         }
         path.write_text(json.dumps(value), encoding="utf-8")
@@ -78,7 +81,8 @@ class WorkerJob:
         value = json.loads(path.read_text(encoding="utf-8"))
         requests = tuple(request_from_json(item) for item in value["requests"])
         plain = {name: value[name] for name in _PLAIN}
-        return cls(requests=requests, **plain), WorkerLimits(**value["limits"])
+        stops = tuple(value["stops"])
+        return cls(requests=requests, stops=stops, **plain), WorkerLimits(**value["limits"])
 
 
 _PLAIN = ("folder", "dtype", "sequence_length", "engine", "device", "batch_tokens", "batch_rows")

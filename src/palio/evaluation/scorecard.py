@@ -76,6 +76,7 @@ class Scorecard:
         competition: name; ``competition_digest`` names its exact definition.
         seed: the round's seed.
         samples_digest: digest over the round's samples of all tasks.
+        looks: looks of the round that it answered; fewer than all if its duel was decided early.
         interval: 95% interval of the score over the draw of samples.
         environment: versions and device class that may matter to the last bit.
     """
@@ -90,6 +91,7 @@ class Scorecard:
     tasks: Mapping[str, TaskScore]
     environment: Mapping[str, str]
     cost: Cost
+    looks: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; the seed is written as a decimal string, being wider than JSON numbers."""

@@ -12,6 +12,7 @@ import os
 import resource
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,11 @@ _NO_MEMORY = (
 Send = Callable[[dict[str, Any]], None]
 
 
-def main(job_path: str, pipe: int) -> None:
-    """Answer the job; every message is one line of JSON on the pipe."""
+def main(job_path: str, pipe: int, control: int) -> None:
+    """Answer the job; every message is one line of JSON on the pipe.
+
+    At each of the job's stops a byte on ``control`` means to go on, its end to finish.
+    """
     with os.fdopen(pipe, "w", encoding="utf-8") as out:
 
         def send(message: dict[str, Any]) -> None:
@@ -40,7 +44,7 @@ def main(job_path: str, pipe: int) -> None:
             out.flush()
 
         try:
-            _work(Path(job_path), send)
+            _work(Path(job_path), send, control)
         except EvaluationFailed as error:
             _report(send, error.code, str(error), error.fault, error.hint)
         except MemoryError:
@@ -50,7 +54,7 @@ def main(job_path: str, pipe: int) -> None:
             _report_unexpected(send, error)
 
 
-def _work(job_path: Path, send: Send) -> None:
+def _work(job_path: Path, send: Send, control: int) -> None:
     job, limits = WorkerJob.read(job_path)
     die_with_parent()
     _limit_self(limits)
@@ -67,9 +71,16 @@ def _work(job_path: Path, send: Send) -> None:
         limits=batch_limits(tokens=job.batch_tokens, rows=job.batch_rows),
     )
     send({"stage": "answer"})
-    answers = engine.answer(job.requests, lambda done, total: send({"progress": [done, total]}))
-    for index, answer in enumerate(answers):
-        send({"answer": [index, to_json(answer)]})
+    total = len(job.requests)
+    for start, end in pairwise((0, *job.stops, total)):
+        if start and not os.read(control, 1):
+            break
+        answers = engine.answer(
+            job.requests[start:end],
+            lambda done, _, before=start: send({"progress": [before + done, total]}),
+        )
+        for index, answer in enumerate(answers, start):
+            send({"answer": [index, to_json(answer)]})
     send({"done": engine.environment})
 
 
