@@ -77,18 +77,22 @@ def mixture(shares: Mapping[str, float], rng: np.random.Generator, count: int) -
     """About ``count`` examples, mixed in the given shares, in random order.
 
     Raises:
-        ConfigError: a source is unknown, or the shares do not add up to 1.
+        ConfigError: a source is unknown, a share is negative, or they do not add up to 1.
     """
     for name in shares:
         if name not in SOURCES:
             raise ConfigError(
                 f"there is no training source {name!r}; known: {', '.join(sorted(SOURCES))}"
             )
-    if abs(sum(shares.values()) - 1) > 1e-9:
+    for name, share in shares.items():
+        if share < 0:
+            raise ConfigError(f"the share of {name!r} must not be negative: {share}")
+    if not abs(sum(shares.values()) - 1) <= 1e-9:
         raise ConfigError(f"the shares of a mixture must add up to 1, not {sum(shares.values())}")
     drawn = [
         example
         for name, share in sorted(shares.items())
+        if share > 0
         for example in SOURCES[name](rng, max(1, round(share * count)))
     ]
     return [drawn[i] for i in rng.permutation(len(drawn))]

@@ -87,9 +87,10 @@ def train(
 
 def _encode(codec: PromptCodec, example: Example, window: int) -> ScoredTokens:
     if example.messages:
-        return codec.reply(example.messages, example.reply, window)
-    tokens = codec.document(example.reply)
-    return ScoredTokens(tokens.ids[:window], 1, tokens.bytes)
+        tokens = codec.reply(example.messages, example.reply, window)
+    else:
+        tokens = codec.document(example.reply)
+    return ScoredTokens(tokens.ids[:window], tokens.first_target, tokens.bytes)
 
 
 def _batches(
