@@ -35,7 +35,12 @@ class Validator:
         current = self._competition.at(head)
         self._receive(current)
         self._admit_all(current)
+        if head < current.schedule.genesis_block:
+            return None
         sync_block = current.schedule.sync_block(head)
+        if sync_block < self._competition.opens_at_block:
+            return None
+        self._finish_earlier(sync_block)
         return RoundPlayer(self._tools, self._competition.at(sync_block), sync_block).play()
 
     def run(self, poll_seconds: float) -> None:
@@ -46,6 +51,24 @@ class Validator:
             except DataUnavailable as error:
                 self._tools.say(f"The round waits: {error}")
             self._tools.clock.wait(poll_seconds)
+
+    def _finish_earlier(self, sync_block: int) -> None:
+        """Finish the rounds that an interrupted run has left behind, oldest first.
+
+        A round whose samples were drawn is evaluated and decided under the definition it was
+        opened with, and a verdict that was not published is. A round that is still without
+        samples when the next one begins has lapsed: its data could not be had in time.
+        """
+        records = self._tools.records
+        verdicts = records.verdicts(self._competition.name)
+        newest = verdicts[-1].sync_block if verdicts else -1
+        unpublished = {each.round_id for each in verdicts if each.published_at is None}
+        for each in records.rounds(self._competition.name):
+            # What was decided later did not know an older round, which hence stays undecided.
+            begun = each.samples_digest is not None and each.sync_block > newest
+            if each.sync_block < sync_block and (begun or each.id in unpublished):
+                definition = Competition.model_validate(each.definition)
+                RoundPlayer(self._tools, definition, each.sync_block).play()
 
     def _receive(self, competition: Competition) -> None:
         known = {one.commitment for one in self._tools.records.submissions(competition.id)}
@@ -65,6 +88,7 @@ class Validator:
                 submission = self._admit(submission, competition, known)
             if submission.state is SubmissionState.ADMITTED:
                 known.append(_known(submission))
+                self._keep(submission, competition)
 
     def _admit(
         self, submission: Submission, competition: Competition, earlier: list[KnownSubmission]
@@ -89,6 +113,21 @@ class Validator:
             content_digest=admitted.inspection.content_digest,
             weights_digest=admitted.inspection.weights_digest,
         )
+
+    def _keep(self, submission: Submission, competition: Competition) -> None:
+        """Fetch an admitted model again whose folder is gone, or it could never be evaluated."""
+        tools = self._tools
+        if tools.admission.folder_of(submission.content_digest or "").is_dir():
+            return
+        name = f"{submission.namespace}/{submission.name}"
+        try:
+            commitment = Commitment.parse(submission.line)
+            tools.admission.admit(commitment, submission.participant, competition, [])
+        except (SubmissionRejected, EvaluationFailed) as error:
+            # It was admissible once; losing it here is no fault of its participant.
+            tools.say(f"{name} was lost here and could not be fetched again: {error}")
+            return
+        tools.say(f"{name} was lost here and is fetched again.")
 
 
 def _received(entry: CommitmentEntry) -> NewSubmission:
