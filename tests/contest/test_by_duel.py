@@ -341,7 +341,7 @@ def test_scorecards_with_other_samples_than_the_quota_are_refused() -> None:
     task = replace(card.tasks["TEXT"], samples=card.tasks["TEXT"].samples[:-1])
     short = replace(card, tasks={**card.tasks, "TEXT": task})
     results = {"old": replace(short, submission="old"), "new": short}
-    with pytest.raises(ValueError, match="19 samples; a round draws 20"):
+    with pytest.raises(ValueError, match="19 samples; 1 of 1 looks ask 20"):
         decide(of, about, [OLD, NEW], results)
     with pytest.raises(ValueError, match="different samples"):
         decide(of, about, [OLD, NEW], {**results, "old": scorecard(of, about, "old", 1.0)})

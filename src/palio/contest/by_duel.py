@@ -7,18 +7,14 @@ docs/verdicts.md; each function here is one of them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from palio.competition.model import Competition
 from palio.contest.duel import (
-    DuelState,
     DuelVerdict,
     Limits,
-    PairedLosses,
-    judge_paired,
 )
 from palio.contest.duel_settings import DuelSettings
 from palio.contest.entrants import Entrant, EntrantResult, Field
+from palio.contest.looking import look_through, state_of
 from palio.contest.outcome import (
     Carry,
     Decision,
@@ -30,7 +26,7 @@ from palio.contest.outcome import (
     RoundFacts,
     Status,
 )
-from palio.contest.paired import definition_of, paired_losses
+from palio.contest.paired import definition_of
 from palio.contest.rows import failed_by_itself, outside_rows, row, unchanged_rows, unscored_row
 from palio.contest.wording import dropped_duel, name_of, open_duel, parked_duel, won_duel
 from palio.evaluation.scorecard import Scorecard
@@ -241,25 +237,31 @@ def _failed(round_: _Round, entrant: Entrant, mark: DuelMark | None) -> _Judged:
             mark.rounds if mark else (),
             mark.limits if mark else Limits(None, 1.0),
             why,
+            mark.looks if mark else (),
         ),
     )
 
 
 def _dueled(round_: _Round, entrant: Entrant, card: Scorecard | None) -> _Judged:
-    evidence = _evidence(round_, entrant, card)
-    if not evidence:
-        return _Judged(unscored_row(entrant, round_.results.get(entrant.submission)))
-    state = _state(round_, evidence)
+    past = round_.past.get(entrant.submission, ())
+    crowned = round_.carry.crowned_block
+    competition, block = round_.competition, round_.facts.sync_block
     if card is None:
-        # Evidence of earlier rounds stands, but the crown goes only to somebody who was there.
         absent = unscored_row(entrant, round_.results.get(entrant.submission))
-        return _Judged(replace(absent, duel=state))
-    settings = DuelSettings.of(round_.competition)
+        if not past:
+            return _Judged(absent)
+        # Evidence of earlier rounds stands, but the crown goes only to somebody who was there.
+        return _Judged(replace(absent, duel=state_of(competition, block, crowned, past)))
+    if any(each.sync_block == block for each in past):
+        raise ValueError(f"the round of block {block} was counted before")
+    champion = round_.cards[round_.carry.champion or ""]
+    state, evidence = look_through(competition, block, crowned, past, champion, card)
+    settings = DuelSettings.of(competition)
     match state.verdict:
         case DuelVerdict.CROWN:
             status, sentence = Status.CHAMPION, won_duel(state)
         case DuelVerdict.DROP:
-            bar = round_.competition.epsilon.end + settings.zone
+            bar = competition.epsilon.end + settings.zone
             status, sentence = Status.DROPPED, dropped_duel(state, bar, settings.max_items)
         case DuelVerdict.PARK:
             status, sentence = Status.PARKED, parked_duel(state)
@@ -272,33 +274,10 @@ def _dueled(round_: _Round, entrant: Entrant, card: Scorecard | None) -> _Judged
             tuple(each.sync_block for each in evidence),
             state.limits,
             sentence if state.verdict is DuelVerdict.DROP else "",
+            tuple(each.looks for each in evidence),
         ),
         proven=state.verdict is DuelVerdict.CROWN,
     )
-
-
-def _evidence(round_: _Round, entrant: Entrant, card: Scorecard | None) -> list[PastRound]:
-    """The rounds of the duel up to now, this one included if the challenger was scored."""
-    rounds = list(round_.past.get(entrant.submission, ()))
-    if card is None:
-        return rounds
-    if any(each.sync_block == round_.facts.sync_block for each in rounds):
-        raise ValueError(f"the round of block {round_.facts.sync_block} was counted before")
-    champion = round_.cards[round_.carry.champion or ""]
-    losses = paired_losses(round_.competition, champion, card)
-    return [*rounds, PastRound(round_.facts.sync_block, losses)]
-
-
-def _state(round_: _Round, evidence: Sequence[PastRound]) -> DuelState:
-    competition, crowned = round_.competition, round_.carry.crowned_block
-    losses: PairedLosses = {
-        name: np.concatenate([each.losses[name] for each in evidence]) for name in competition.tasks
-    }
-    age = round_.facts.sync_block - (crowned if crowned is not None else round_.facts.sync_block)
-    epsilon = competition.epsilon
-    # Decaying in floating point may end a hair below the end.
-    now = max(epsilon.at(age), epsilon.end)
-    return judge_paired(DuelSettings.of(competition), losses, now, epsilon.end)
 
 
 def _after_crowning(

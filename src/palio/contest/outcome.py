@@ -107,6 +107,8 @@ class DuelMark:
 
     Attributes:
         rounds: sync blocks of the rounds whose items are its evidence, in order.
+        looks: how many looks of each of these rounds count; a duel ends at the look that decides
+            it, whether or not more was asked.
         why: the sentence with which it was dropped; empty while it is open.
     """
 
@@ -114,6 +116,7 @@ class DuelMark:
     rounds: tuple[int, ...]
     limits: Limits
     why: str = ""
+    looks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,13 @@ class Carry:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PastRound:
-    """A challenger's and the champion's losses in one earlier round of their duel."""
+    """A challenger's and the champion's losses in one round of their duel.
+
+    ``losses`` are those of the first ``looks`` looks of the round.
+    """
 
     sync_block: int
+    looks: int
     losses: PairedLosses
 
 

@@ -68,6 +68,7 @@ def _carry(value: Mapping[str, Any]) -> Carry:
             rounds=tuple(mark["rounds"]),
             limits=Limits(**mark["limits"]),
             why=mark["why"],
+            looks=tuple(mark["looks"]),
         )
         for name, mark in value["duels"].items()
     }

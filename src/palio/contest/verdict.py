@@ -111,8 +111,8 @@ def history_from(competition: Competition, rounds: Sequence[StoredRound]) -> His
     stored = {each.verdict.sync_block: each for each in rounds}
     past = {
         challenger: tuple(
-            _past_round(competition, stored, block, carry.champion or "", challenger)
-            for block in mark.rounds
+            _past_round(competition, stored, block, looks, carry.champion or "", challenger)
+            for block, looks in zip(mark.rounds, mark.looks, strict=True)
         )
         for challenger, mark in carry.duels.items()
         if not mark.why
@@ -124,6 +124,7 @@ def _past_round(
     competition: Competition,
     stored: Mapping[int, StoredRound],
     block: int,
+    looks: int,
     champion: str,
     challenger: str,
 ) -> PastRound:
@@ -134,7 +135,7 @@ def _past_round(
             f"the scorecards of {champion} and {challenger} of the round of block {block} are "
             "missing, but the last verdict counts them as evidence"
         )
-    return PastRound(block, paired_losses(competition, ours, theirs))
+    return PastRound(block, looks, paired_losses(competition, ours, theirs, looks))
 
 
 def _check_scorecards(
