@@ -16,7 +16,7 @@ from palio.ledger.local import LocalLedger
 from palio.records.store import Records
 from palio.server.app import UNAVAILABLE, create_app
 from palio.server.openapi import description
-from tests.server.season import content_digest, play_season
+from tests.server.season import content_digest, demo, play_season
 
 API = "/api/v1"
 
@@ -133,6 +133,25 @@ def test_damaged_evidence_is_never_served_and_no_folder_is_named(tmp_path: Path)
         records.evidence.path(digest).write_bytes(b"nonsense")
         answer = TestClient(create_app(records)).get(f"{API}/evidence/{digest}")
     assert (answer.status_code, answer.json()) == (503, {"detail": UNAVAILABLE})
+
+
+def test_verdict_of_another_version_is_no_crash(tmp_path: Path) -> None:
+    clock = ManualClock(datetime(2026, 7, 2, tzinfo=UTC))
+    with Records.open(f"sqlite:///{tmp_path / 'r.db'}", tmp_path, clock) as records:
+        opened = records.open_round(demo(), sync_block=10, seed=1)
+        foreign = {"champion_before": None, "champion_after": None, "new": "unknown"}
+        records.decide_round(opened.id, foreign)
+        answer = TestClient(create_app(records)).get(f"{API}/competitions/DEMO/board")
+    assert (answer.status_code, answer.json()) == (503, {"detail": UNAVAILABLE})
+
+
+def test_definition_keeps_the_digest_it_was_recorded_with(tmp_path: Path) -> None:
+    clock = ManualClock(datetime(2026, 7, 2, tzinfo=UTC))
+    with Records.open(f"sqlite:///{tmp_path / 'r.db'}", tmp_path, clock) as records:
+        opened = records.open_round(demo(), sync_block=10, seed=1)
+        answer = TestClient(create_app(records)).get(f"{API}/competitions/DEMO").json()
+    assert answer["digest"] == opened.competition_digest
+    assert answer["definition"] == opened.definition
 
 
 def test_ledger_head_is_read_without_sealing_blocks(season: Records, tmp_path: Path) -> None:

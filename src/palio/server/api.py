@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from palio.canonical import canonical_json
-from palio.competition.model import Competition
 from palio.contest.outcome import Verdict
 from palio.errors import ConfigError
 from palio.ledger.protocol import Ledger
@@ -21,7 +20,7 @@ from palio.server.answers import (
     RoundSummary,
     SubmissionDetail,
 )
-from palio.server.archive import Archive
+from palio.server.archive import Archive, Definition
 from palio.server.board import Board
 from palio.server.headers import tagged
 from palio.server.naming import entrant_name
@@ -86,10 +85,7 @@ class _Asks:
         """A competition's whole definition, as its rounds use it at a block."""
         found = self._definition(name, block)
         return CompetitionDefinition(
-            name=found.name,
-            block=block,
-            digest=found.digest,
-            definition=found.model_dump(mode="json"),
+            name=name, block=block, digest=found.digest, definition=dict(found.keys)
         )
 
     def board(self, name: str) -> Board:
@@ -169,9 +165,9 @@ class _Asks:
             ledger=self._ledger.id, block=block.number, hash=block.hash, time=block.time
         )
 
-    def _definition(self, name: str, block: int | None) -> Competition:
+    def _definition(self, name: str, block: int | None) -> Definition:
         try:
-            found = self._archive.competition(name, block)
+            found = self._archive.definition(name, block)
         except ConfigError as error:
             raise HTTPException(404, str(error)) from error
         if found is None:

@@ -5,7 +5,9 @@ anew each time, and a board is as fresh as the records.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from palio.competition.history import CompetitionFile
 from palio.competition.model import Competition
@@ -17,13 +19,20 @@ from palio.records.rows import EvaluationState, RecordedVerdict, Round, Submissi
 from palio.records.store import Records
 from palio.server.board import Board, board_of
 from palio.server.board_rows import LatestCard
-from palio.tasks.drawing import round_from_json
-from palio.tasks.samples import Sample
+from palio.tasks.samples import Sample, sample_from_json
 
 #: Scorecards kept in memory once read.
 KEPT_CARDS = 512
 #: Rounds whose samples are kept.
 KEPT_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """All keys of a competition at some block, and the digest that names them."""
+
+    digest: str
+    keys: Mapping[str, Any]
 
 
 class Archive:
@@ -46,7 +55,12 @@ class Archive:
         played = {each.competition for each in self.records.rounds()}
         return sorted(played | self._files.keys())
 
-    def competition(self, name: str, block: int | None = None) -> Competition | None:
+    def competition(self, name: str) -> Competition | None:
+        """The newest definition, that of the last round or the file; None for an unknown name."""
+        found = self.definition(name)
+        return None if found is None else Competition.model_validate(found.keys)
+
+    def definition(self, name: str, block: int | None = None) -> Definition | None:
         """The definition at ``block``, by default the newest; None if the name is unknown.
 
         That of the last round up to the block, for it is what was used; before the first
@@ -57,11 +71,13 @@ class Archive:
         """
         rounds = [each for each in self.rounds(name) if block is None or each.sync_block <= block]
         if rounds:
-            return Competition.model_validate(rounds[-1].definition)
+            # As recorded: a newer Palio may know keys that this digest was taken without.
+            return Definition(rounds[-1].competition_digest, rounds[-1].definition)
         file = self._files.get(name)
         if file is None:
             return None
-        return file.current_or_last() if block is None else file.at(block)
+        found = file.current_or_last() if block is None else file.at(block)
+        return Definition(found.digest, found.model_dump(mode="json"))
 
     def rounds(self, name: str) -> list[Round]:
         """Rounds of a competition, oldest first, whatever their state."""
@@ -119,19 +135,19 @@ class Archive:
             return False
 
     def samples(self, round_: Round) -> Mapping[str, Sequence[Sample]]:
-        """A round's samples by task, checked against their digest.
+        """A round's samples by task, as its evidence holds them.
 
         Raises:
-            ConfigError: a dataset or method of the round is not installed here.
             RecordsError: the samples were not drawn yet, or their evidence is damaged.
         """
         return self._samples(round_.id)
 
     def _read_samples(self, round_id: int) -> Mapping[str, Sequence[Sample]]:
-        definition = Competition.model_validate(self.records.round(round_id).definition)
         (written,) = self.records.samples(round_id)
-        drawn = round_from_json(definition, written)
-        return {name: task.samples for name, task in drawn.tasks.items()}
+        return {
+            name: [sample_from_json(sample) for sample in samples]
+            for name, samples in written["tasks"].items()
+        }
 
     def submission(self, digest: str) -> Submission | None:
         """The submission of that commitment or content digest; the earliest if several share it."""
@@ -152,4 +168,10 @@ class Archive:
 
 
 def _verdict(recorded: RecordedVerdict) -> Verdict:
-    return verdict_from_json(recorded.verdict)
+    try:
+        return verdict_from_json(recorded.verdict)
+    except ValueError as error:
+        raise RecordsError(
+            f"the verdict of the round of block {recorded.sync_block} of {recorded.competition} "
+            f"cannot be read by this version of Palio: {error}"
+        ) from error

@@ -104,7 +104,7 @@ def board_of(
         competition=competition.name,
         id=competition.id,
         description=competition.description,
-        definition=competition.digest,
+        definition=last.competition_digest if last else competition.digest,
         rule=competition.rule.kind,
         rule_in_words=rule_in_words(competition),
         rounds_played=sum(each.outcome is Outcome.DECIDED for each in verdicts),

@@ -1,13 +1,11 @@
 """The pages: readable without scripts, and holding nothing that the API does not have."""
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
-from palio.errors import ConfigError
 from palio.records.rows import Submission
 from palio.server.api import (
     PREFIX,
@@ -26,8 +24,6 @@ from palio.server.rendering import STYLE, render
 from palio.server.standings import measured_against
 from palio.server.units import more_is_better
 from palio.server.worst import WorstItem, worst_items
-
-logger = logging.getLogger(__name__)
 
 #: Worst samples shown of each task.
 WORST = 3
@@ -120,11 +116,7 @@ class Pages:
         rounds = self._archive.rounds(board.competition)
         found = next(each for each in rounds if each.sync_block == row.round)
         scores = self._archive.scorecard(row.scorecard).tasks
-        try:
-            samples = self._archive.samples(found)
-        except ConfigError as error:
-            logger.warning("samples of round %s cannot be shown: %s", found.sync_block, error)
-            return {}
+        samples = self._archive.samples(found)
         return {
             task.name: worst_items(scores[task.name], samples[task.name], WORST)
             for task in board.tasks
