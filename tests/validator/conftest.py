@@ -24,7 +24,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("models")
     folders = {name: root / name for name in (*MODELS, "copy", "same_weights", "broken")}
     for name, (seed, factor) in MODELS.items():
-        _scale_output(save_tiny(folders[name], seed) / "model.safetensors", factor)
+        # Never quite zero: every option must have a probability of its own.
+        scale(save_tiny(folders[name], seed), "lm_head", max(factor, 1e-3))
     copy_model(folders["middling"], folders["copy"])
     copy_model(folders["middling"], folders["same_weights"])
     (folders["same_weights"] / "generation_config.json").unlink()
@@ -47,8 +48,9 @@ def scene(new_scene: MakeScene) -> Scene:
     return new_scene()
 
 
-def _scale_output(path: Path, factor: float) -> None:
+def scale(model: Path, part: str, factor: float) -> None:
+    """Multiply a saved model's weights whose names hold ``part``."""
+    path = model / "model.safetensors"
     tensors = load_file(path)
-    # Never quite zero: every option must have a probability of its own.
-    tensors["lm_head.weight"] = tensors["lm_head.weight"] * max(factor, 1e-3)
-    save_file(tensors, path, metadata={"format": "pt"})
+    scaled = {name: one * factor if part in name else one for name, one in tensors.items()}
+    save_file(scaled, path, metadata={"format": "pt"})
