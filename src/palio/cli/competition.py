@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from palio.cli import plan
+
 if TYPE_CHECKING:
     from palio.competition.history import CompetitionFile, Stage
     from palio.competition.model import TaskSpec
@@ -138,6 +140,7 @@ def new(
 
 def register(app: typer.Typer) -> None:
     """Add ``palio competition`` to the command line."""
+    plan.register(competition)
     app.add_typer(competition, name="competition")
 
 
