@@ -366,7 +366,7 @@ def test_reference_squares_the_share_of_rules_from_2_7_0() -> None:
 def test_corrected_edition_scores_fairly() -> None:
     for name in NAMES:
         for stage in entry("sn37", name).stages():
-            assert stage.competition.rule == DuelRule(kind="duel")
+            assert stage.competition.rule == DuelRule(kind="duel", looks=10)
             for task, spec in stage.competition.tasks.items():
                 assert isinstance(spec.normalisation, BaselineNormalisation)
                 assert "repetition_penalty" not in spec.method_options

@@ -127,6 +127,7 @@ def _rule(rule: Rule) -> str:
         return (
             f"duel: false crownings at most {percent(rule.alpha)}, false drops at most "
             f"{percent(rule.beta)}, zone {percent(rule.zone)}, {rule.max_items:,} samples at most"
+            + (f", {rule.looks} looks a round" if rule.looks > 1 else "")
         )
     return (
         f"win rate: average keeps {percent(rule.average_retains)}, shares from "

@@ -19,7 +19,7 @@ from palio.contest.verdict import decide, history_from
 from palio.errors import DataUnavailable, EvaluationFailed, Fault
 from palio.evaluation.evaluate import EngineSettings, evaluate
 from palio.evaluation.executor import Executor, WorkerProgress
-from palio.evaluation.scorecard import Unscored
+from palio.evaluation.scorecard import Scorecard, Unscored
 from palio.ledger.identity import Keypair
 from palio.ledger.protocol import Ledger, Weights
 from palio.randomness import seed_of_block
@@ -30,6 +30,7 @@ from palio.tasks.drawing import draw_round, round_from_json
 from palio.validator.admission import Admission
 from palio.validator.entrants import candidates
 from palio.validator.history import History
+from palio.validator.racing import Race, races, share_asked
 
 #: How often an evaluation is tried in a round when the platform is at fault.
 PLATFORM_TRIES = 3
@@ -86,7 +87,7 @@ class RoundPlayer:
             if not wanted:
                 return None
             found, drawn = self._draw()
-            self._evaluate_all(found, drawn, wanted)
+            self._evaluate_all(found, drawn, verdicts, wanted)
             self._decide(found, drawn, verdicts, entrants)
         return self._publish(found)
 
@@ -118,7 +119,13 @@ class RoundPlayer:
 
     # -- evaluating ----------------------------------------------------------------------
 
-    def _evaluate_all(self, opened: Round, drawn: DrawnRound, wanted: Sequence[Entrant]) -> None:
+    def _evaluate_all(
+        self,
+        opened: Round,
+        drawn: DrawnRound,
+        verdicts: Sequence[Verdict],
+        wanted: Sequence[Entrant],
+    ) -> None:
         records = self._tools.records
         sequences = {entrant.sequence for entrant in wanted}
         submissions = {
@@ -127,17 +134,61 @@ class RoundPlayer:
             if one.sequence in sequences
         }
         enrolled = records.enrol(opened.id, submissions)
+        race = None
+        if races(self._competition):
+            in_order = sorted(submissions.values(), key=lambda one: one.sequence)
+            race = self._race(opened, drawn, verdicts, in_order)
+            enrolled = records.evaluations(opened.id)
         missing = [submissions[each.submission_id] for each in enrolled if not _is_over(each)]
+        goes_on = race.goes_on if race else None
         with ThreadPoolExecutor(max_workers=self._tools.workers) as pool:
             try:
                 # list() lets the first error that is nobody's evaluation surface, after all ended.
-                list(pool.map(lambda one: self._evaluate(opened, drawn, one), missing))
+                list(pool.map(lambda one: self._evaluate(opened, drawn, one, goes_on), missing))
             except KeyboardInterrupt:
                 # Whoever interrupts should not wait for evaluations that may take hours.
                 self._tools.executor.stop()
                 raise
+        if race:
+            self._tell_share(opened)
 
-    def _evaluate(self, opened: Round, drawn: DrawnRound, submission: Submission) -> None:
+    def _race(
+        self,
+        opened: Round,
+        drawn: DrawnRound,
+        verdicts: Sequence[Verdict],
+        in_order: Sequence[Submission],
+    ) -> Race | None:
+        """Score the champion whole, so that the others can be compared with it look by look.
+
+        Without a champion it is the first valid entrant, as the rule will have it; None if
+        there is nobody to race against.
+        """
+        history = history_from(self._competition, self._history.rounds(verdicts))
+        sitting = [one for one in in_order if one.content_digest == history.carry.champion]
+        for submission in sitting or in_order:
+            evaluations = self._tools.records.evaluations(opened.id)
+            known = {each.submission_id: each for each in evaluations}
+            if not _is_over(known[submission.id]):
+                self._evaluate(opened, drawn, submission, None)
+            card = self._history.results(self._sync_block).get(submission.content_digest or "")
+            if isinstance(card, Scorecard):
+                return Race(self._competition, self._sync_block, history, card)
+        return None
+
+    def _tell_share(self, opened: Round) -> None:
+        cards = self._tools.records.scorecards(opened.id).values()
+        if cards:
+            share = share_asked(self._competition, cards)
+            self._tools.say(f"The entrants were asked {share:.0%} of the round's samples.")
+
+    def _evaluate(
+        self,
+        opened: Round,
+        drawn: DrawnRound,
+        submission: Submission,
+        goes_on: Callable[[Scorecard], bool] | None,
+    ) -> None:
         """Try until there is a result, or until the platform has failed often enough."""
         tools = self._tools
         name = f"{submission.namespace}/{submission.name}"
@@ -147,7 +198,9 @@ class RoundPlayer:
         while True:
             started = tools.clock.monotonic()
             try:
-                result = evaluate(drawn, folder, digest, tools.executor, tools.engine, progress)
+                result = evaluate(
+                    drawn, folder, digest, tools.executor, tools.engine, progress, goes_on
+                )
             except EvaluationFailed as error:
                 failure = Unscored(digest, error.code, str(error), error.fault, error.hint)
                 seconds = tools.clock.monotonic() - started
