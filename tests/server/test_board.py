@@ -141,6 +141,13 @@ def test_reasons_use_names_instead_of_digests() -> None:
     assert season.board().reason.startswith("model-b takes the crown from model-a: it leads by ")
 
 
+def test_refused_copy_names_the_original() -> None:
+    copy = submission("r", 2, state=SubmissionState.REFUSED, code="E_COPY_EXACT")
+    copy = replace(copy, message=f"a copy of {digest('a')[:12]}")
+    board = Season(competition(), [submission("a", 1), copy]).board()
+    assert rows(board)["model-r"].sentence == "a copy of model-a"
+
+
 def test_unknown_digest_in_a_sentence_stays_as_it_is() -> None:
     known = {digest("a"): "aquila"}
     sentence = "aaaaaaaaaaaa beats bbbbbbbbbbbb by 4200000000000"

@@ -189,7 +189,7 @@ class RowMaker:
                 block = self._first_round(submission.block)
                 return f"is admitted; it can first be evaluated in the round of block {block:,}"
             case _:
-                return submission.message or "is not admissible"
+                return with_names(submission.message or "is not admissible", self._names)
 
     def _first_round(self, block: int) -> int:
         schedule = self._competition.schedule
