@@ -14,8 +14,8 @@ from palio.evaluation.scorecard import Scorecard
 from palio.records.rows import Submission, SubmissionState
 from palio.server.board import Board, board_of, rule_in_words
 from palio.server.board_rows import LatestCard, Row
-from palio.server.naming import with_names
 from palio.server.units import limits_text, natural_text, signed_percent
+from palio.validator.naming import with_names
 from tests.contest.building import DUEL, WIN_RATE, competition, facts, scorecard, unscored
 
 

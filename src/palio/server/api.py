@@ -23,7 +23,7 @@ from palio.server.answers import (
 from palio.server.archive import Archive, Definition
 from palio.server.board import Board
 from palio.server.headers import tagged
-from palio.server.naming import entrant_name
+from palio.validator.naming import entrant_name
 
 PREFIX = "/api/v1"
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}

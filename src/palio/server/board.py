@@ -12,7 +12,7 @@ from palio.competition.model import Competition, DuelRule
 from palio.contest.outcome import Outcome, Status, Verdict
 from palio.records.rows import Submission
 from palio.server.board_rows import LatestCard, Row, RowMaker
-from palio.server.naming import names_by_digest, with_names
+from palio.validator.naming import names_by_digest, with_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from palio.contest.entrants import Entrant
 from palio.contest.outcome import EntrantVerdict, Status, Verdict
 from palio.evaluation.scorecard import Interval, Scorecard
 from palio.records.rows import Submission, SubmissionState
-from palio.server.naming import entrant_name, short_names, with_names
 from palio.server.standings import Standing, measured_against, standings
 from palio.server.units import NaturalUnits
+from palio.validator.naming import entrant_name, short_names, with_names
 
 #: How the codes of refused copies begin.
 COPY_CODES = "E_COPY"

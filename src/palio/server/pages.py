@@ -19,11 +19,11 @@ from palio.server.board import Board
 from palio.server.board_rows import Row
 from palio.server.figures import lead_figure, score_segments, task_colours
 from palio.server.headers import tagged
-from palio.server.naming import entrant_name, with_names
 from palio.server.rendering import STYLE, render
 from palio.server.standings import measured_against
 from palio.server.units import more_is_better
 from palio.server.worst import WorstItem, worst_items
+from palio.validator.naming import entrant_name, with_names
 
 #: Worst samples shown of each task.
 WORST = 3
