@@ -21,7 +21,7 @@ from palio.evaluation.evaluate import EngineSettings, evaluate
 from palio.evaluation.executor import Executor, WorkerProgress
 from palio.evaluation.scorecard import Scorecard, Unscored
 from palio.ledger.identity import Keypair
-from palio.ledger.protocol import Ledger, Weights
+from palio.ledger.protocol import Ledger
 from palio.randomness import seed_of_block
 from palio.records.rows import Evaluation, EvaluationState, Round, RoundState, Submission
 from palio.records.store import Records
@@ -30,6 +30,8 @@ from palio.tasks.drawing import draw_round, round_from_json
 from palio.validator.admission import Admission
 from palio.validator.entrants import candidates
 from palio.validator.history import History
+from palio.validator.naming import names_by_digest, with_names
+from palio.validator.publishing import weights_of
 from palio.validator.racing import Race, races, share_asked
 
 #: How often an evaluation is tried in a round when the platform is at fault.
@@ -235,7 +237,9 @@ class RoundPlayer:
             history_from(self._competition, self._history.rounds(verdicts)),
         )
         self._tools.records.decide_round(opened.id, verdict.to_json())
-        self._tools.say(f"Round {self._sync_block} of {self._competition.name}: {verdict.reason}")
+        names = names_by_digest(self._tools.records.submissions(self._competition.id))
+        reason = with_names(verdict.reason, names)
+        self._tools.say(f"Round {self._sync_block} of {self._competition.name}: {reason}")
 
     def _publish(self, decided: Round) -> Verdict:
         tools, name = self._tools, self._competition.name
@@ -244,20 +248,8 @@ class RoundPlayer:
         )
         verdict = verdict_from_json(recorded.verdict)
         if recorded.published_at is None:
-            tools.ledger.publish_weights(
-                tools.keypair,
-                Weights(
-                    competition=name,
-                    sync_block=self._sync_block,
-                    shares=verdict.shares,
-                    verdict=verdict.digest,
-                    scorecards={
-                        evaluation.submission: evaluation.scorecard
-                        for evaluation in tools.records.evaluations(decided.id)
-                        if evaluation.submission and evaluation.scorecard
-                    },
-                ),
-            )
+            weights = weights_of(verdict, tools.records.evaluations(decided.id))
+            tools.ledger.publish_weights(tools.keypair, weights)
             tools.records.mark_published(decided.id)
         return verdict
 

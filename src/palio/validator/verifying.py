@@ -13,18 +13,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from palio.competition.model import Competition
-from palio.contest.outcome import RoundFacts, Verdict
+from palio.contest.outcome import RoundFacts
 from palio.contest.reading import verdict_from_json
 from palio.contest.verdict import decide, history_from
 from palio.errors import DataUnavailable, LedgerError, PalioError
 from palio.evaluation.scorecard import Scorecard, score_task, total
-from palio.ledger.protocol import Ledger
+from palio.ledger.protocol import Ledger, Weights
 from palio.randomness import seed_of_block
 from palio.records.rows import RecordedVerdict, Round
 from palio.records.store import Records
 from palio.tasks.drawing import Round as DrawnRound
 from palio.tasks.drawing import draw_round, round_from_json
 from palio.validator.history import History
+from palio.validator.publishing import weights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +163,25 @@ class _RoundCheck:
         ]
         if not published:
             return "nothing was published; palio validate does it when it next runs"
-        return _weights_fault(verdict, [weights.verdict for weights in published])
+        expected = weights_of(verdict, self._records.evaluations(self._opened.id))
+        return None if expected in published else _weights_fault(expected, published)
 
 
-def _weights_fault(verdict: Verdict, published: list[str]) -> str | None:
-    if verdict.digest not in published:
-        return f"the published verdict is {published[0]}, not {verdict.digest}"
-    return None
+def _weights_fault(expected: Weights, published: list[Weights]) -> str:
+    """What is wrong with the weights of a round, none of which are the expected ones."""
+    same = [weights for weights in published if weights.verdict == expected.verdict]
+    if not same:
+        return f"the published verdict is {published[0].verdict}, not {expected.verdict}"
+    if same[0].shares != expected.shares:
+        return "the published shares are not those of the verdict"
+    return "the published scorecards are not those of the round"
 
 
 def _card_fault(drawn: DrawnRound, card: Scorecard) -> str | None:
     """What is wrong with a scorecard's own arithmetic, if anything."""
     competition = drawn.competition
+    if card.tasks.keys() != competition.tasks.keys():
+        return f"it holds {', '.join(card.tasks)}, not the tasks of {competition.name}"
     tasks = {
         name: score_task(spec, drawn.tasks[name].method, card.tasks[name].samples)
         for name, spec in competition.tasks.items()
