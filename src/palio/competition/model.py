@@ -44,7 +44,7 @@ class DType(StrEnum):
 
 
 class NormCheck(Frozen):
-    """Limits on the Frobenius norms of the projections of every layer (SN37.md 1.3)."""
+    """Limits on the Frobenius norms of the projections of every layer (docs/sn37.md)."""
 
     soft: Annotated[float, Field(gt=0)] = 200.0
     """A projection above this norm counts as large."""
@@ -131,7 +131,7 @@ class InverseExponential(Frozen):
 
 
 class BaselineNormalisation(Frozen):
-    """Raw loss divided by a published baseline's, so that the baseline scores 1 (FAIRNESS.md)."""
+    """Raw loss divided by a published baseline's, so that the baseline scores 1."""
 
     kind: Literal["baseline"]
     loss: Annotated[float, Field(gt=0)]
@@ -181,7 +181,7 @@ class Epsilon(Frozen):
 
 
 class DuelRule(Frozen):
-    """Champion against challengers by a betting e-process (FAIRNESS.md); Palio's default."""
+    """Champion against challengers by a betting e-process (docs/verdicts.md); Palio's default."""
 
     kind: Literal["duel"]
     alpha: OpenFraction = 0.001
