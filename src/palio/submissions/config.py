@@ -2,7 +2,7 @@
 
 Every key of the submission is known to its architecture, checked and written anew, or
 known to be harmless and dropped with a warning, or a reason for refusal. Keys that run
-code, change attention or load kernels have codes of their own (SECURITY 3, C cases).
+code, change attention or load kernels have codes of their own (docs/reason-codes.md).
 """
 
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ def manifest_of(entries: Iterable[FileEntry]) -> Manifest:
 
 
 def content_digest(manifest: Manifest) -> str:
-    """Hex SHA-256 over the sorted lines ``sha256 size path`` (SECURITY: content id)."""
+    """Hex SHA-256 over the sorted lines ``sha256 size path`` (docs/submission-format.md)."""
     lines = sorted(f"{entry.sha256} {entry.size} {entry.path}\n" for entry in manifest)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

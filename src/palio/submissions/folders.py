@@ -1,7 +1,7 @@
 """A stranger's folder, read safely: nothing outside it is ever opened, nothing blocks.
 
 The folder is opened once and walked by descriptor; links, pipes, sparse files and
-odd names are refused before any file is opened (SECURITY 1.2 and 3). The order of
+odd names are refused before any file is opened (docs/submission-format.md). The order of
 the checks gives pickles and code codes of their own.
 """
 

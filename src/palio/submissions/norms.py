@@ -1,7 +1,7 @@
 """SN37's norm check, for every architecture: no projection may be blown up.
 
 A submission whose projections have huge norms hides or destabilises what it computes.
-The share of large layers is averaged over SN37's six kinds of projection (SN37.md 1.3);
+The share of large layers is averaged over SN37's six kinds of projection;
 the hard limit also covers the gate of a gated MLP, which SN37 left unbounded.
 """
 

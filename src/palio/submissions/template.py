@@ -2,7 +2,7 @@
 
 A template is a stranger's program that the worker will run for every conversation. Here
 its text is parsed; everything that could reach beyond the messages, differ between two
-renderings or grow without limit is refused (SECURITY 3, P cases). Whether the text
+renderings or grow without limit is refused (docs/submission-format.md). Whether the text
 around a message depends on the message is tested at run time.
 """
 

@@ -2,7 +2,7 @@
 
 Two families are known to be lossless: byte-level BPE, and BPE with byte fallback over a
 blank marker (SentencePiece's layout). Within them every component, option and pattern
-stands on an allow-list; the vocabulary must express all 256 bytes (SECURITY 3, T cases).
+stands on an allow-list; the vocabulary must express all 256 bytes (docs/submission-format.md).
 """
 
 from dataclasses import dataclass
