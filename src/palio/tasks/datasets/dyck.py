@@ -1,4 +1,4 @@
-"""Bracket completion: close the brackets that a sequence leaves open (SN37.md 1.4).
+"""Bracket completion: close the brackets that a sequence leaves open.
 
 Procedural like the word lists: nothing is held back from training, and a round's
 sequences come from the round's own stream.

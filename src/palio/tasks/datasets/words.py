@@ -1,4 +1,4 @@
-"""WORD_SORTING: sort Basic English words alphabetically (SN37.md 1.4).
+"""WORD_SORTING: sort Basic English words alphabetically.
 
 A procedure rather than a pool: there are more word sets than could ever be listed.
 Nothing is therefore held back from training; a participant may draw as many lists as

@@ -23,7 +23,7 @@ from palio.tasks.samples import ChoiceSample, Sample, SampleScore, sample_id
 
 INSTRUCTION = "Answer the question with the letter of the right option alone."
 
-#: The worked example that stood before each question in SN37's W&B era (SN37.md 1.4).
+#: The worked example that stood before each question in SN37's W&B era.
 ONE_SHOT = (
     "[Example 1]\nWhat is the capital of Texas?\n\nA. Paris\nB. London\nC. Austin\nD. Houston\n\n"
     "Answer: C\n\n[Input Question]\n"

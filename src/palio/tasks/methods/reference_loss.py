@@ -1,7 +1,7 @@
 """Loss of a known answer after its conversation: per byte of the answer, or per token.
 
 Per byte is the fair unit: how a tokenizer cuts the answer up neither helps nor
-hurts (FAIRNESS: bits per byte over a fixed span of bytes).
+hurts, since the span of bytes is fixed before it sees them.
 """
 
 import math

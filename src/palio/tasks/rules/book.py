@@ -1,6 +1,6 @@
 """The rules a response may have to keep: kinds, wording, parameters, and which go together.
 
-Kinds, parameters and incompatibilities are SN37's (SN37.md 1.4), both eras of its
+Kinds, parameters and incompatibilities are SN37's (docs/sn37.md), both eras of its
 numbers included; they are data here, and a competition picks a version by name.
 """
 
