@@ -160,7 +160,7 @@ def test_order_and_broken_entrants_change_nothing_for_others(
 
 
 def test_clones_shield_a_champion_under_win_rate_and_not_under_duel() -> None:
-    """FAIRNESS.md: a champion of full age, fresh copies of it, and a challenger 4% better."""
+    """A champion of full age, fresh copies of it, and a challenger 4% better."""
     old, better = entrant("old", 1), entrant("better", 2000)
     clones = [entrant(f"clone{number}", 1990, number) for number in range(3)]
     fields = ([old, better], [old, *clones, better])

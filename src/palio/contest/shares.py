@@ -90,7 +90,7 @@ def deserves_retry(
 
     Yes if it never was; or if it has only failed, fewer than ``failed_tries`` times; or if its
     last score was no worse than the winner's of that round and would beat it now that the
-    winner's epsilon has decayed (SN37.md 1.5).
+    winner's epsilon has decayed (docs/verdicts.md).
 
     Args:
         rule: says how many attempts count, and how many failures are granted.
