@@ -33,6 +33,8 @@ LOGIT_TOLERANCE = 0.02
 #: it is cut; torch gives another thread work for every 32768 elements.
 PROBED_ELEMENTS = 40_000
 PROBED_SHARES = 16
+#: Rows with which matrix products are tried, in the units in which passes have them.
+PROBED_UNITS = (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16)
 
 
 class Row:
@@ -64,7 +66,7 @@ class Head:
         self._softcap: float | None = getattr(model.config, "final_logit_softcapping", None)
         vocabulary = self._projection.weight.shape[0]
         self._rows = max(MIN_ROWS, LOGIT_CHUNK_BYTES // (4 * vocabulary))
-        self._unit = 1 if self._softcap is None else row_unit([vocabulary])
+        self._unit = MIN_ROWS if self._softcap is None else row_unit([vocabulary])
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(N, D) -> (N, V), float32.
@@ -194,21 +196,23 @@ class SingleForward:
 def rows_are_independent(model: Any) -> bool:  # noqa: ANN401 - any transformers model
     """Whether this machine computes a row to the same bits in any company.
 
-    Tried on each distinct weight shape of the model, with row counts on both sides of
-    the usual kernel switches, and on activation functions over tensors large enough to
-    be shared out among threads. Where it does not hold, sequences are run one by one.
+    Tried on each distinct weight shape of the model, with row counts as passes have them,
+    and on activation functions over tensors large enough to be shared out among
+    threads. Where it does not hold, sequences are run one by one.
     """
     generator = torch.Generator().manual_seed(0)
+    unit = row_unit(_widths(model.base_model))
     weights = {tuple(module.weight.shape): module.weight for module in _linears(model)}
     for (_, width), weight in sorted(weights.items(), key=lambda item: item[0]):
-        rows = torch.randn(129, width, generator=generator).to(weight.device, weight.dtype)
+        most = PROBED_UNITS[-1] * unit
+        rows = torch.randn(most + unit, width, generator=generator)
+        rows = rows.to(weight.device, weight.dtype)
         whole = linear(rows, weight)
-        for count in (MIN_ROWS, 9, 12, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128):
+        for count in (units * unit for units in PROBED_UNITS):
             # A copy lies elsewhere in memory: some kernels' sums depend on a row's alignment.
             some = rows[1 : 1 + count].clone()
             if not torch.equal(linear(some, weight), whole[1 : 1 + count]):
                 return False
-    unit = row_unit(_widths(model.base_model))
     return all(
         _elementwise_is_steady(width, unit, model.device, model.dtype, generator)
         for width in _widths(model.base_model)

@@ -24,7 +24,8 @@ from transformers import AttentionInterface
 
 #: Name under which the attention function is registered with transformers.
 ATTENTION = "palio_packed"
-#: Below this many rows matrix products switch to kernels whose sums differ in the last bit.
+#: Matrix products with fewer rows take kernels whose sums differ in the last bit; with several
+#: threads so do those that leave a thread with too few, so rows come in multiples of this.
 MIN_ROWS = 8
 #: Elementwise functions take this many numbers at a stride. What is left over is computed one by
 #: one, and the last bit of SiLU or GELU then differs; no sequence's row may lie there.
@@ -152,13 +153,13 @@ def _attend(
 
 
 def row_unit(widths: Iterable[int]) -> int:
-    """Smallest number of rows that fills whole strides in tensors of all these widths."""
-    return VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, *widths)
+    """Number of rows, of which any multiple fills whole strides in tensors of these widths."""
+    return max(MIN_ROWS, VECTOR_ELEMENTS // math.gcd(VECTOR_ELEMENTS, *widths))
 
 
 def rows_with_padding(count: int, unit: int) -> int:
-    """``count`` rounded up to a multiple of ``unit`` and to at least ``MIN_ROWS``."""
-    return -(-max(count, MIN_ROWS) // unit) * unit
+    """``count`` rounded up to a multiple of ``unit``, and to at least one."""
+    return max(1, -(-count // unit)) * unit
 
 
 def packed_inputs(
