@@ -75,7 +75,9 @@ class LedgerSettings:
     @property
     def digest(self) -> bytes:
         """SHA-256 of the canonical JSON; the first block's previous hash."""
-        return hashlib.sha256(canonical_json(asdict(self))).digest()
+        # Stored as a real number, whether it was given as 6 or as 6.0.
+        value = asdict(self) | {"seconds_per_block": float(self.seconds_per_block)}
+        return hashlib.sha256(canonical_json(value)).digest()
 
     def time_us(self, genesis_us: int, number: int) -> int:
         """When a block is due: microseconds since 1970, by its distance from the first."""

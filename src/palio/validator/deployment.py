@@ -8,9 +8,9 @@ so another package can add one without touching Palio. No setting here can chang
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -30,6 +30,9 @@ HOME_VARIABLE = "PALIO_HOME"
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_Options = TypeVar("_Options", bound=_Section)
 
 
 class Part(_Section):
@@ -82,6 +85,30 @@ class EngineSection(_Section):
     """Sequences computed at once."""
 
 
+class LocalLedgerOptions(_Section):
+    """``ledger.options`` of kind ``local``; all but the path matter only when it is created."""
+
+    path: str = "ledger.db"
+    """The SQLite file; relative paths start in the home folder."""
+    first_block: Annotated[int, Field(ge=0)] = 0
+    """Number of the first block."""
+    seconds_per_block: Annotated[float, Field(ge=1e-3, le=86_400, allow_inf_nan=False)] = 12.0
+    """The clock seals a block each time so many seconds have passed."""
+    commit_interval_blocks: Annotated[int, Field(ge=0)] = 0
+    """Blocks between two commitments of one participant; 0 for none."""
+
+
+class FolderStoreOptions(_Section):
+    """``store.options`` of kind ``folder``."""
+
+    root: str = "submissions"
+    """The folder; relative paths start in the home folder."""
+
+
+class NoOptions(_Section):
+    """For parts that have none."""
+
+
 class Deployment(_Section):
     """A deployment's whole configuration, with the home folder it belongs to."""
 
@@ -121,8 +148,14 @@ class Deployment(_Section):
 
     @property
     def engine_settings(self) -> EngineSettings:
-        """The engine section as evaluation wants it."""
+        """The engine section as evaluation wants it.
+
+        Raises:
+            ConfigError: there is no such engine.
+        """
         engine = self.engine
+        # Only looked up: it is the worker that loads it.
+        _entry_point("palio.engines", engine.name)
         return EngineSettings(engine.name, engine.device, engine.batch_tokens, engine.batch_rows)
 
     @property
@@ -192,54 +225,65 @@ def load_deployment(home: Path) -> Deployment:
     try:
         return Deployment(home=home, **values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(f"{path}: {key}: {problem['msg']}") from error
+        raise _wrong(str(path), Deployment, error) from error
 
 
 def local_ledger(
     options: Mapping[str, Any], home: Path, clock: Clock, entropy: BlockEntropy
 ) -> LocalLedger:
     """Open, or create on first use, an SQLite ledger in the home folder."""
-    known = {"path", "first_block", "seconds_per_block", "commit_interval_blocks"}
-    _only(options, known, "ledger")
-    settings = {name: value for name, value in options.items() if name != "path"}
-    try:
-        wanted = LedgerSettings(**settings)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{FILE_NAME}: ledger.options: {error}") from error
-    path = home / str(options.get("path", "ledger.db"))
-    return LocalLedger.create(path, clock, entropy, settings=wanted, exist_ok=True)
+    wanted = _checked(LocalLedgerOptions, options, "ledger")
+    settings = LedgerSettings(
+        first_block=wanted.first_block,
+        seconds_per_block=wanted.seconds_per_block,
+        commit_interval_blocks=wanted.commit_interval_blocks,
+    )
+    return LocalLedger.create(home / wanted.path, clock, entropy, settings=settings, exist_ok=True)
 
 
 def folder_store(options: Mapping[str, Any], home: Path) -> FolderStore:
     """A folder of submissions in the home folder."""
-    _only(options, {"root"}, "store")
-    return FolderStore(home / str(options.get("root", "submissions")))
+    return FolderStore(home / _checked(FolderStoreOptions, options, "store").root)
 
 
 def local_executor(options: Mapping[str, Any], limits: WorkerLimits, clock: Clock) -> LocalExecutor:
     """Workers as child processes of the validator."""
-    _only(options, set(), "executor")
+    _checked(NoOptions, options, "executor")
     return LocalExecutor(limits, clock)
 
 
-def _only(options: Mapping[str, Any], known: set[str], section: str) -> None:
-    for name in options:
-        if name not in known:
-            allowed = ", ".join(sorted(known)) or "none"
-            raise ConfigError(
-                f"{FILE_NAME}: {section}.options: unknown option {name!r}; known: {allowed}"
-            )
+def _checked(model: type[_Options], options: Mapping[str, Any], section: str) -> _Options:
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        raise _wrong(f"{FILE_NAME}: {section}.options", model, error) from error
 
 
-def _entry(group: str, kind: str) -> Callable[..., Any]:
+def _wrong(place: str, model: type[BaseModel], error: ValidationError) -> ConfigError:
+    """The first problem in a sentence that names its key."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return ConfigError(f"{place}: {key}: {problem['msg']}")
+    for part in problem["loc"][:-1]:
+        section = model.model_fields[str(part)].annotation
+        assert isinstance(section, type)
+        model = section
+    known = ", ".join(name for name in model.model_fields if name != "home") or "none"
+    return ConfigError(f"{place}: {key}: unknown key; known: {known}")
+
+
+def _entry_point(group: str, kind: str) -> EntryPoint:
     found = entry_points(group=group, name=kind)
     if not found:
         known = ", ".join(sorted(point.name for point in entry_points(group=group)))
         part = group.removeprefix("palio.").removesuffix("s")
         raise ConfigError(f"there is no {part} of kind {kind!r}; installed: {known}")
-    factory: Callable[..., Any] = next(iter(found)).load()
+    return next(iter(found))
+
+
+def _entry(group: str, kind: str) -> Callable[..., Any]:
+    factory: Callable[..., Any] = _entry_point(group, kind).load()
     return factory
 
 
