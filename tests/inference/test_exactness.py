@@ -105,6 +105,15 @@ def test_threads_may_change_bits_but_company_never_does(saved: Saved, threads: i
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("model_type", ["llama", "gemma2"])
+def test_bfloat16_keeps_every_bit_too(saved: Saved, model_type: str) -> None:
+    model = load_model(saved(model_type), "bfloat16")
+    requests = everything()
+    expected = bits(engine(model).answer(requests))
+    for tokens, rows in [(4096, 1), (64, 5)]:
+        assert bits(engine(model, tokens, rows).answer(requests)) == expected, (tokens, rows)
+
+
 def test_repeated_requests_get_the_same_answer(loaded: Loaded) -> None:
     request = losses()[3]
     answers = engine(loaded("llama")).answer([request, *generations(), request, request])
