@@ -50,10 +50,11 @@ def worst_items(score: TaskScore, samples: Sequence[Sample], count: int) -> list
     """
     pairs = list(zip(score.samples, samples, strict=True))
     pairs.sort(key=lambda pair: -pair[0].loss)
-    return [_item(scored, sample) for scored, sample in pairs[:count]]
+    return [told_item(scored, sample) for scored, sample in pairs[:count]]
 
 
-def _item(scored: SampleScore, sample: Sample) -> WorstItem:
+def told_item(scored: SampleScore, sample: Sample) -> WorstItem:
+    """A sample and one model's answer to it, told for people."""
     asked, expected = _told(sample)
     return WorstItem(
         sample=scored.sample,
