@@ -13,7 +13,7 @@ from palio.errors import ConfigError
 from palio.simulation.assumptions import assume
 from palio.simulation.duels import play_duels
 from palio.simulation.planning import QuotaPlan, cheapest_samples, plan_duels
-from tests.simulation.building import WIN_RATE, four_tasks, pairing
+from tests.simulation.building import DUEL, WIN_RATE, four_tasks, pairing
 
 SAMPLES = {"CHOICES": 64, "RULES": 27, "TEXTS": 3, "WORDS": 6}
 
@@ -109,6 +109,24 @@ def test_an_equal_model_is_dropped_about_when_planned() -> None:
     assert planned.lead == 0
     ends = play_duels(pairing(four_tasks(), 0.0), 400, seed=12)
     assert np.mean([end.items for end in ends]) == pytest.approx(planned.mean.items, rel=0.2)
+
+
+def test_the_cheapest_samples_can_be_divided_into_looks() -> None:
+    samples = cheapest_samples(assume(four_tasks()), 1000, looks=10)
+    assert all(count % 10 == 0 and count >= 10 for count in samples.values())
+    assert sum(samples.values()) == pytest.approx(1000, rel=0.02)
+
+
+def test_looks_within_a_round_save_part_of_it() -> None:
+    once = four_tasks(times=10)
+    often = four_tasks(DUEL.model_copy(update={"looks": 10}), times=10)
+    samples = {name: task.samples for name, task in once.tasks.items()}
+    plans = [plan_duels(of, assume(of), samples, [0.2], 0.9).leads[0] for of in (once, often)]
+    crowned = [plan.crowned for plan in plans]
+    assert crowned[0] is not None
+    assert crowned[1] is not None
+    assert (crowned[0].items, crowned[0].rounds) == (1000, 1)
+    assert (crowned[1].items, crowned[1].rounds) == (300, 1)
 
 
 def test_wrong_requests_are_refused() -> None:

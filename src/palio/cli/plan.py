@@ -83,7 +83,8 @@ def plan(
     plans: dict[str, QuotaPlan] = {}
     if isinstance(competition.rule, DuelRule):
         present = {name: task.samples for name, task in tasks.items()}
-        divisions = {"present": present, "cheapest": cheapest_samples(tasks, sum(present.values()))}
+        cheapest = cheapest_samples(tasks, sum(present.values()), competition.rule.looks)
+        divisions = {"present": present, "cheapest": cheapest}
         leads = tuple(lead or DEFAULT_LEADS)
         plans = {
             name: plan_duels(competition, tasks, samples, leads, power)

@@ -96,12 +96,11 @@ def play_duels(
 
 def log_evidence(bounded: Array) -> Array:
     """By duel and stake, the logarithm of the wealth that bets on the items lead to."""
-    total = np.zeros((len(bounded), len(STAKES)))
-    for number, stake in enumerate(STAKES):
-        factors = 1 + stake * bounded
-        for start in range(0, factors.shape[1], _TOGETHER):
-            total[:, number] += np.log(np.prod(factors[:, start : start + _TOGETHER], axis=1))
-    return total
+    # Zeros are neither a gain nor a loss.
+    padded = np.pad(bounded, ((0, 0), (0, -bounded.shape[1] % _TOGETHER)))
+    grouped = padded.reshape(len(bounded), -1, _TOGETHER)
+    wealths = [np.log(np.prod(1 + stake * grouped, axis=2)).sum(axis=1) for stake in STAKES]
+    return np.stack(wealths, axis=1)
 
 
 def mean_wealth(logs: Array) -> Array:

@@ -116,7 +116,7 @@ def plan_duels(
     for lead in leads:
         if not -1 < lead < 1:
             raise ConfigError(f"--lead must lie between -1 and 1 (0.03 is 3%), not {lead!r}")
-    terms = _Terms.of(tasks, samples)
+    terms = _Terms.of(tasks, samples, rule.looks)
     epsilon, bar = competition.epsilon.end, competition.epsilon.end + rule.zone
     return QuotaPlan(
         samples=dict(samples),
@@ -131,17 +131,24 @@ def plan_duels(
     )
 
 
-def cheapest_samples(tasks: Mapping[str, TaskAssumption], total: int) -> dict[str, int]:
+def cheapest_samples(
+    tasks: Mapping[str, TaskAssumption], total: int, looks: int = 1
+) -> dict[str, int]:
     """The division of a round's samples that costs the fewest seconds for one variance.
 
-    Quotas in proportion to ``w * spread / sqrt(seconds)`` (Neyman's allocation with costs),
-    rounded to whole samples, at least one for each task. The total may change a little.
+    Quotas in proportion to ``w * spread / sqrt(seconds)`` (Neyman's allocation with costs), in
+    whole samples for each look, at least one. The total may change a little.
+
+    Args:
+        tasks: what is assumed of each.
+        total: samples of a round.
+        looks: equal parts into which every task's samples are divided.
     """
     wanted = {
         name: task.weight * task.spread / math.sqrt(task.seconds) for name, task in tasks.items()
     }
-    scale = total / math.fsum(wanted.values())
-    return {name: max(1, round(scale * value)) for name, value in wanted.items()}
+    scale = total / looks / math.fsum(wanted.values())
+    return {name: looks * max(1, round(scale * value)) for name, value in wanted.items()}
 
 
 class _Jump(NamedTuple):
@@ -169,10 +176,13 @@ class _Terms:
     score: float
     seconds_per_item: float
     round_size: int
+    look_size: float
     jumps: tuple[_Jump, ...]
 
     @classmethod
-    def of(cls, tasks: Mapping[str, TaskAssumption], samples: Mapping[str, int]) -> "_Terms":
+    def of(
+        cls, tasks: Mapping[str, TaskAssumption], samples: Mapping[str, int], looks: int
+    ) -> "_Terms":
         size = sum(samples.values())
         shares = {name: task.weight * size / samples[name] for name, task in tasks.items()}
         widest = max(shares[name] * (task.cap or math.inf) for name, task in tasks.items())
@@ -187,6 +197,7 @@ class _Terms:
             * math.fsum(samples[name] * task.seconds for name, task in tasks.items())
             / size,
             round_size=size,
+            look_size=size / looks,
             jumps=tuple(
                 _Jump(
                     quota=samples[name] / size,
@@ -199,20 +210,20 @@ class _Terms:
         )
 
     def effort(self, items: float) -> Effort:
-        """In whole rounds, at least one, since evidence is looked at when a round is over."""
-        rounds = max(1, math.ceil(items / self.round_size - 1e-9))
-        whole = rounds * self.round_size
-        return Effort(whole, rounds, self.seconds_per_item * whole)
+        """In whole looks at the evidence, at least one."""
+        return self._effort(max(1, math.ceil(items / self.look_size - 1e-9)) * self.look_size)
 
     def mean_effort(self, items: float) -> Effort:
-        """On average half a round more is asked than would have sufficed."""
-        mean = max(items + self.round_size / 2, self.round_size)
-        return Effort(round(mean), math.ceil(mean / self.round_size), self.seconds_per_item * mean)
+        """On average half a look more is asked than would have sufficed."""
+        return self._effort(max(items, self.look_size / 2) + self.look_size / 2)
 
     def exact_effort(self, items: float) -> Effort:
         """For a test that may stop at any number of items."""
-        rounds = math.ceil(items / self.round_size)
-        return Effort(math.ceil(items), rounds, self.seconds_per_item * math.ceil(items))
+        return self._effort(math.ceil(items))
+
+    def _effort(self, items: float) -> Effort:
+        rounds = math.ceil(items / self.round_size - 1e-9)
+        return Effort(round(items), rounds, self.seconds_per_item * items)
 
     def betting_items(self, gain: float, error: float, power: float) -> float:
         """Items until evidence of 1 / ``error`` for a lead that lies ``gain`` beyond a margin."""
