@@ -134,29 +134,15 @@ class _Worker:
         read_end, write_end = os.pipe()
         control_read, control_write = os.pipe()
         self._pipe, self._control = read_end, control_write
-        package_root = str(Path(palio.__file__).parents[1])
-        with (folder / "log.txt").open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-c",
-                    _START,
-                    package_root,
-                    str(folder / "job.json"),
-                    str(write_end),
-                    str(control_read),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=folder / "home",
-                env=_bare_environment(folder / "home", threads),
-                pass_fds=(write_end, control_read),
-                start_new_session=True,
-            )
-        os.close(write_end)
-        os.close(control_read)
+        try:
+            self._process = _start(folder, threads, write_end, control_read)
+        except BaseException:
+            os.close(read_end)
+            os.close(control_write)
+            raise
+        finally:
+            os.close(write_end)
+            os.close(control_read)
 
     def __enter__(self) -> Self:
         return self
@@ -210,6 +196,31 @@ class _Worker:
         except (OSError, IndexError):
             return 0
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _start(
+    folder: Path, threads: int, write_end: int, control_read: int
+) -> "subprocess.Popen[bytes]":
+    with (folder / "log.txt").open("wb") as log:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-I",
+                "-c",
+                _START,
+                str(Path(palio.__file__).parents[1]),
+                str(folder / "job.json"),
+                str(write_end),
+                str(control_read),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder / "home",
+            env=_bare_environment(folder / "home", threads),
+            pass_fds=(write_end, control_read),
+            start_new_session=True,
+        )
 
 
 @dataclass(slots=True)
