@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from palio.competition.model import Competition
     from palio.evaluation.scorecard import Scorecard, Unscored
     from palio.tasks.drawing import Round
+    from palio.validator.deployment import Deployment
     from palio.validator.trial import Trial
 
 
@@ -55,12 +56,12 @@ def evaluate(
     for model in models:
         if not model.is_dir():
             raise ConfigError(f"{model} is not a folder; give the folders of saved models")
-    if report is not None and not report.absolute().parent.is_dir():
-        raise ConfigError(f"the folder of {report} does not exist")
+    if report is not None:
+        _require_writable(report)
     clock = SystemClock()
     deployment = load_deployment(home_folder(home, os.environ))
     resolved = _resolve(competition, block)
-    drawn = draw_round(resolved, _seed(deployment, clock, seed, block), samples=samples)
+    drawn = draw_round(resolved, _seed(deployment, seed, block), samples=samples)
     if seed is None and block is None:
         note(f"Drew the samples from the fresh seed {drawn.seed}; --seed repeats them.")
     settings = deployment.model_copy(
@@ -85,19 +86,36 @@ def _resolve(reference: str, block: int | None) -> "Competition":
     return resolve(reference, block)
 
 
-def _seed(deployment: Any, clock: Any, seed: int | None, block: int | None) -> int:  # noqa: ANN401
+def _require_writable(report: Path) -> None:
+    """Find out before the evaluation, not after it, that its report cannot be written."""
+    import os
+
+    from palio.errors import ConfigError
+
+    if not report.absolute().parent.is_dir():
+        raise ConfigError(f"the folder of {report} does not exist")
+    if report.exists() and not report.is_file():
+        # It would be replaced: a folder cannot be, and a device must not be.
+        raise ConfigError(f"{report} is not a file; give --report the name of a new file")
+    if not os.access(report.absolute().parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"no permission to write {report}; give --report another folder")
+
+
+def _seed(deployment: "Deployment", seed: int | None, block: int | None) -> int:
     import os
 
     from palio.errors import ConfigError
     from palio.randomness import SEED_BITS, seed_of_block
+    from palio.server.home import open_ledger_if_any
 
     if block is not None:
-        if not deployment.home.is_dir():
+        ledger = open_ledger_if_any(deployment)
+        if ledger is None:
             raise ConfigError(
                 f"--block needs a ledger, and there is none in {deployment.home}; "
                 "give --home, or --seed instead"
             )
-        return seed_of_block(deployment.open_ledger(clock).block(block).hash)
+        return seed_of_block(ledger.block(block).hash)
     if seed is None:
         return int.from_bytes(os.urandom(8), "big")
     if seed >= 1 << SEED_BITS:
@@ -167,7 +185,9 @@ def _print_table(drawn: "Round", trial: "Trial", results: Sequence["Scorecard | 
 
     from palio.evaluation.scorecard import Unscored
 
-    table = Table(title=f"{drawn.competition.name}, seed {drawn.seed}")
+    # Not as the table's title, which would break a long seed in two.
+    print(f"{drawn.competition.name}, seed {drawn.seed}")
+    table = Table()
     table.add_column("model")
     table.add_column("score", justify="right")
     for name, task in drawn.tasks.items():
