@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from palio.cli import plan
+from palio.cli import calibrate, plan
 
 if TYPE_CHECKING:
     from palio.competition.history import CompetitionFile, Stage
@@ -141,6 +141,7 @@ def new(
 def register(app: typer.Typer) -> None:
     """Add ``palio competition`` to the command line."""
     plan.register(competition)
+    calibrate.register(competition)
     app.add_typer(competition, name="competition")
 
 
