@@ -33,6 +33,19 @@ def test_means_and_spreads_are_the_stated_ones(name: str, likeness: Likeness) ->
         assert set(first.tolist()) == {0.0, round(1 / task.unit_loss, 6)}
 
 
+@pytest.mark.parametrize("lead", [0.03, 0.1])
+@pytest.mark.parametrize("likeness", list(Likeness))
+@pytest.mark.parametrize("name", list(FOUR))
+def test_a_lead_adds_to_the_spread_as_planned(name: str, likeness: Likeness, lead: float) -> None:
+    task = assume(four_tasks(), likeness)[name]
+    noise = noise_of(name, task)
+    shared, own, other = np.random.default_rng(6).standard_normal((3, COUNT))
+    apart = noise.losses(shared, own, 1.0) - noise.losses(shared, other, 1 - lead)
+    # Where samples are right or wrong, planned from all that tell the two apart.
+    measured = math.sqrt(np.mean(apart**2)) if task.right_or_wrong else np.std(apart)
+    assert measured == pytest.approx(task.spread_at(lead), rel=0.07)
+
+
 def test_an_impossible_spread_is_refused_with_the_largest_possible_one() -> None:
     task = assume(four_tasks(), spreads={"CHOICES": 2.5})["CHOICES"]
     with pytest.raises(ConfigError, match=r"CHOICES.*the most is 1\.94"):

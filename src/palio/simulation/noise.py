@@ -12,10 +12,8 @@ import numpy as np
 from palio.contest.duel import LOSS_DIGITS
 from palio.contest.evidence import Array
 from palio.errors import ConfigError
-from palio.simulation.assumptions import TaskAssumption
+from palio.simulation.assumptions import DIFFICULTY, TaskAssumption
 
-#: Standard deviation, over samples, of the logarithm of a graded loss.
-DIFFICULTY = 0.3
 #: Raw losses of right-or-wrong tasks above this leave no room for a worse model.
 _MOST_WRONG = 0.99
 #: Halvings of a bisection on [0, 1].

@@ -76,7 +76,7 @@ class QuotaPlan:
 
     Attributes:
         samples: by task, for each round.
-        variance: of one item's advantage, in squared baseline losses (V).
+        variance: of one item's advantage between equal models, in squared baseline losses (V).
         widest: largest weighted advantage of one item (R).
         seconds_per_round: of one accelerator, for the champion and one challenger.
     """
@@ -116,16 +116,21 @@ def plan_duels(
     for lead in leads:
         if not -1 < lead < 1:
             raise ConfigError(f"--lead must lie between -1 and 1 (0.03 is 3%), not {lead!r}")
-    terms = _Terms.of(tasks, samples, rule.looks)
+    terms = _Terms.of(tasks, samples, rule.looks, 0.0)
     epsilon, bar = competition.epsilon.end, competition.epsilon.end + rule.zone
     return QuotaPlan(
         samples=dict(samples),
         variance=terms.variance,
         widest=terms.widest,
         seconds_per_round=terms.seconds_per_item * terms.round_size,
-        leads=tuple(_lead_plan(terms, rule.alpha, epsilon, lead, power) for lead in leads),
+        leads=tuple(
+            _lead_plan(
+                _Terms.of(tasks, samples, rule.looks, lead), rule.alpha, epsilon, lead, power
+            )
+            for lead in leads
+        ),
         drops=tuple(
-            DropPlan(lead, terms.mean_effort(terms.betting_items(bar - lead, rule.beta, 0.5)))
+            _drop_plan(_Terms.of(tasks, samples, rule.looks, lead), rule.beta, bar, lead)
             for lead in (0.0, _BEHIND)
         ),
     )
@@ -181,14 +186,19 @@ class _Terms:
 
     @classmethod
     def of(
-        cls, tasks: Mapping[str, TaskAssumption], samples: Mapping[str, int], looks: int
+        cls,
+        tasks: Mapping[str, TaskAssumption],
+        samples: Mapping[str, int],
+        looks: int,
+        lead: float,
     ) -> "_Terms":
         size = sum(samples.values())
         shares = {name: task.weight * size / samples[name] for name, task in tasks.items()}
         widest = max(shares[name] * (task.cap or math.inf) for name, task in tasks.items())
         return cls(
             variance=math.fsum(
-                task.weight * shares[name] * task.spread**2 for name, task in tasks.items()
+                task.weight * shares[name] * task.spread_at(lead) ** 2
+                for name, task in tasks.items()
             ),
             widest=widest,
             score=math.fsum(task.weight * task.loss for task in tasks.values()),
@@ -202,8 +212,8 @@ class _Terms:
                 _Jump(
                     quota=samples[name] / size,
                     mean=shares[name] / widest * task.loss,
-                    square=(shares[name] / widest * task.spread) ** 2,
-                    size=shares[name] / widest * _jump(task),
+                    square=(shares[name] / widest * task.spread_at(lead)) ** 2,
+                    size=shares[name] / widest * _jump(task, lead),
                 )
                 for name, task in tasks.items()
             ),
@@ -255,10 +265,14 @@ class _Terms:
         return self.variance * ratio * ratio
 
 
-def _jump(task: TaskAssumption) -> float:
+def _jump(task: TaskAssumption, lead: float) -> float:
     """What an item that tells two models apart brings, in unit losses."""
-    size = 1 / task.unit_loss if task.right_or_wrong else task.spread
+    size = 1 / task.unit_loss if task.right_or_wrong else task.spread_at(lead)
     return min(size, task.cap or math.inf)
+
+
+def _drop_plan(terms: _Terms, beta: float, bar: float, lead: float) -> DropPlan:
+    return DropPlan(lead, terms.mean_effort(terms.betting_items(bar - lead, beta, 0.5)))
 
 
 def _lead_plan(terms: _Terms, alpha: float, epsilon: float, lead: float, power: float) -> LeadPlan:
