@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from palio.competition.model import WinRateRule
+from palio.competition.model import DuelRule, WinRateRule
 from palio.errors import ConfigError, RecordsError
 from palio.records.store import Records
 from palio.server.archive import Archive
@@ -183,3 +183,24 @@ def test_under_the_win_rate_rule_the_champion_of_the_round_is_the_measure(
         assert "Gain to win" not in render_duel(report), "there is but one gain"
         with pytest.raises(ConfigError, match="was compared with no champion"):
             duel_report(archive, "DEMO", "civetta", 30)
+
+
+def test_only_the_looks_that_decided_a_duel_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = DuelRule(kind="duel", alpha=0.01, looks=2)
+    competition = season_of_tests.demo().model_copy(update={"rule": rule})
+    monkeypatch.setattr(season_of_tests, "demo", lambda: competition)
+    whole = sum(spec.samples for spec in competition.tasks.values())
+    with play_season(tmp_path) as records:
+        archive = Archive(records, {})
+        counts = set()
+        for verdict in archive.verdicts("DEMO"):
+            for row in verdict.entrants:
+                if row.duel is not None:
+                    found = duel_report(archive, "DEMO", row.submission, verdict.sync_block)
+                    assert found.explanation.samples == row.duel.items
+                    assert found.explanation.lead == row.duel.lead
+                    counts.add(row.duel.items)
+    assert any(count % whole == whole // 2 for count in counts), "some duel ended at a first look"
+    assert whole in counts, "and some did not"
