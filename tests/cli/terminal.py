@@ -49,7 +49,11 @@ def answer(*arguments: object, **options: Any) -> Any:  # noqa: ANN401 - any JSO
 
 def refused(code: int, *arguments: object, **options: Any) -> str:  # noqa: ANN401 - as for palio
     """The one sentence with which a command ends that cannot do its work."""
-    ended = palio(*arguments, **options)
+    return refusal(palio(*arguments, **options), code)
+
+
+def refusal(ended: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one sentence of a process that ended so."""
     assert ended.returncode == code, ended
     assert not ended.stdout, ended.stdout
     return only_sentence(ended.stderr)

@@ -18,6 +18,8 @@ from palio.ledger.chain import LedgerSettings, StoredEntry
 APPLICATION_ID = 0x50414C31
 FORMAT = 1
 BUSY_TIMEOUT_S = 30.0
+#: What SQLite calls a full disk; the second, when the log's index in shared memory cannot grow.
+_NO_SPACE = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
 
 _SCHEMA = """
 CREATE TABLE settings (
@@ -202,7 +204,7 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith("SQLITE_BUSY"):
         return f"the ledger {path} was in use for {BUSY_TIMEOUT_S:.0f} s; try again"
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith(_NO_SPACE):
         return f"no disk space left for the ledger {path}; nothing was recorded"
     if name.startswith("SQLITE_CANTOPEN"):
         return f"the ledger {path} cannot be opened; check that it exists and may be written"

@@ -27,6 +27,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 #: Held in PostgreSQL while tables are brought forward, so that two processes take turns.
 _MIGRATION_LOCK = 0x50414C494F
 _WRITE = {"palio_write": True}
+#: What SQLite calls a full disk; the second, when the log's index in shared memory cannot grow.
+_NO_SPACE = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
 
 _T = TypeVar("_T")
 
@@ -192,7 +194,7 @@ def _sentence(place: str, error: SQLAlchemyError) -> str:
     reason = " ".join(str(origin).split())
     if name.startswith("SQLITE_BUSY"):
         return f"the records {place} were in use for {BUSY_TIMEOUT_S} s; try again"
-    if name.startswith("SQLITE_FULL") or name == "53100":
+    if name.startswith(_NO_SPACE) or name == "53100":
         return f"no disk space left for the records {place}; nothing was recorded"
     if name.startswith("SQLITE_CANTOPEN"):
         return f"the records {place} cannot be opened; check that the folder exists and is writable"
