@@ -382,14 +382,40 @@ def test_a_template_that_fails_is_the_participants_fault(template: str, code: st
 
 
 def test_a_template_that_renders_nothing_has_no_prompt() -> None:
-    with pytest.raises(EvaluationFailed, match="nothing") as failure:
+    with pytest.raises(EvaluationFailed, match="leaves a message out") as failure:
         codec(template="{# silence #}").prompt(DIALOGUE, 100)
-    assert failure.value.fault is Fault.PARTICIPANT
+    assert (failure.value.code, failure.value.fault) == ("E_TPL_CONTENT", Fault.PARTICIPANT)
 
 
 def test_a_template_sees_roles_contents_and_its_special_tokens() -> None:
-    made = codec(template="{{ bos_token }}{{ messages[1].role }}={{ messages[1].content }}")
-    assert made.context(DIALOGUE) == "<s>user=Which dog?"
+    template = "{{ bos_token }}{% for m in messages %}{{ m.role }}={{ m.content }};{% endfor %}"
+    first, *_ = DIALOGUE
+    rendered = codec(template=template).context(DIALOGUE)
+    assert rendered.startswith(f"<s>{first.role}={first.content};")
+    assert rendered.endswith("user=And the tree?;")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}{% if 'dog' in m.content %}A hint.{% endif %}{{ m.content }}{% endfor %}",
+        "{% for m in messages %}{{ m.content | replace('dog', 'cat') }}{% endfor %}",
+        "{% for m in messages %}{{ m.content }}{{ m.content | length }}{% endfor %}",
+        "{{ messages[0].content }}",
+        "{% for m in messages %}{{ m.content }}{{ m.content }}{% endfor %}",
+    ],
+)
+def test_a_template_that_takes_part_in_the_conversation_is_the_participants_fault(
+    template: str,
+) -> None:
+    with pytest.raises(EvaluationFailed, match="the chat template") as failure:
+        codec(template=template).context(DIALOGUE)
+    assert (failure.value.code, failure.value.fault) == ("E_TPL_CONTENT", Fault.PARTICIPANT)
+
+
+def test_a_template_may_trim_what_it_frames() -> None:
+    template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}{% endfor %}"
+    assert codec(template=template).context(asks("  Which dog? ")) == "<|user|>Which dog?"
 
 
 def test_messages_are_normalised_before_the_template_sees_them() -> None:

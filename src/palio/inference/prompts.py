@@ -23,7 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from palio.errors import EvaluationFailed, Fault
-from palio.inference.protocol import Message
+from palio.inference.protocol import Message, Role
 
 #: Used when a submission brings no chat template.
 PLAIN_TEMPLATE = (
@@ -75,14 +75,49 @@ class PromptCodec:
         added: Mapping[int, Any] = tokenizer.get_added_tokens_decoder()
         self._special_ids = frozenset(token for token, entry in added.items() if entry.special)
         self._template = _compile(template or PLAIN_TEMPLATE)
+        self._frames: dict[tuple[Role, ...], tuple[str, ...]] = {}
         self.end_of_turn = self._find_end_of_turn()
         self.stop_ids = frozenset(self._eos_ids) | (
             self._special_ids & frozenset(self._encode(self.end_of_turn))
         )
 
     def context(self, messages: Sequence[Message]) -> str:
-        """The conversation rendered up to where the assistant begins to speak."""
-        return self._render([_turn(message) for message in messages], generation=True)
+        """The conversation rendered up to where the assistant begins to speak.
+
+        Raises:
+            EvaluationFailed: what the template writes around the messages depends on what
+                stands in them, or a message is left out or repeated (participant). A
+                template frames a conversation; it does not take part in it.
+        """
+        turns = [_turn(message) for message in messages]
+        rendered = self._render(turns, generation=True)
+        pieces = self._frame(tuple(message.role for message in messages))
+        contents = [turn["content"] for turn in turns]
+        # Trimming a message is common and harmless.
+        for trim in (str, str.strip, str.rstrip):
+            if rendered == _joined(pieces, [trim(content) for content in contents]):
+                return rendered
+        raise _participant(
+            "E_TPL_CONTENT", "the chat template does more than frame the messages it is given"
+        )
+
+    def _frame(self, roles: tuple[Role, ...]) -> tuple[str, ...]:
+        """What the template writes before, between and behind messages of these roles."""
+        if roles not in self._frames:
+            probes = [f"{_PROBE} {index}." for index in range(len(roles))]
+            turns = [
+                {"role": role, "content": probe} for role, probe in zip(roles, probes, strict=True)
+            ]
+            rest, pieces = self._render(turns, generation=True), []
+            for probe in probes:
+                before, found, rest = rest.partition(probe)
+                if not found or probe in rest:
+                    raise _participant(
+                        "E_TPL_CONTENT", "the chat template leaves a message out or repeats it"
+                    )
+                pieces.append(before)
+            self._frames[roles] = (*pieces, rest)
+        return self._frames[roles]
 
     def prompt(self, messages: Sequence[Message], room: int) -> list[int]:
         """Ids of the conversation, cut from the left to at most ``room`` tokens."""
@@ -234,6 +269,11 @@ class PromptCodec:
                 fault=Fault.PARTICIPANT,
                 hint="Render it with a user turn and an assistant turn before submitting.",
             ) from error
+
+
+def _joined(pieces: Sequence[str], contents: Sequence[str]) -> str:
+    between = [text for pair in zip(pieces, contents, strict=False) for text in pair]
+    return "".join((*between, pieces[-1]))
 
 
 def _compile(source: str) -> Any:  # noqa: ANN401 - a jinja2 template

@@ -2,8 +2,9 @@
 
 A template is a stranger's program that the worker will run for every conversation. Here
 its text is parsed; everything that could reach beyond the messages, differ between two
-renderings or grow without limit is refused (docs/submission-format.md). Whether the text
-around a message depends on the message is tested at run time.
+renderings or grow without limit is refused (docs/submission-format.md). That the text
+around a message does not depend on the message is checked in the worker, for each
+conversation that is rendered (``palio.inference.prompts``).
 """
 
 from collections.abc import Iterator
