@@ -343,8 +343,19 @@ def test_scorecards_with_other_samples_than_the_quota_are_refused() -> None:
     results = {"old": replace(short, submission="old"), "new": short}
     with pytest.raises(ValueError, match="19 samples; 1 of 1 looks ask 20"):
         decide(of, about, [OLD, NEW], results)
-    with pytest.raises(ValueError, match="different samples"):
+    with pytest.raises(ValueError, match="19 samples"):
         decide(of, about, [OLD, NEW], {**results, "old": scorecard(of, about, "old", 1.0)})
+
+
+def test_scorecards_with_different_samples_are_refused() -> None:
+    of, about = competition(samples=20), facts()
+    card = scorecard(of, about, "new", 1.0)
+    first, *rest = card.tasks["TEXT"].samples
+    task = replace(card.tasks["TEXT"], samples=(replace(first, sample="another"), *rest))
+    other = replace(card, tasks={**card.tasks, "TEXT": task})
+    results = {"old": scorecard(of, about, "old", 1.0), "new": other}
+    with pytest.raises(ValueError, match="different samples"):
+        decide(of, about, [OLD, NEW], results)
 
 
 def test_a_scorecard_without_a_task_or_with_a_negative_loss_is_the_callers_mistake() -> None:

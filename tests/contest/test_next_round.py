@@ -1,5 +1,7 @@
 """Who is evaluated in the coming round."""
 
+from dataclasses import replace
+
 from palio.competition.model import Epsilon, Rule
 from palio.contest.next_round import worth_evaluating
 from palio.contest.outcome import Status
@@ -88,3 +90,12 @@ def test_under_win_rate_an_entrant_that_only_failed_by_itself_is_tried_twice() -
 def test_under_win_rate_the_best_are_kept_and_the_hopeless_are_not() -> None:
     of_four: Losses = {"a": 1.0, "b": 1.1, "c": 1.2, "d": 1.3}
     assert names(WIN_RATE, season(WIN_RATE, of_four), 1010) == ["a", "b", "c"]
+
+
+def test_under_win_rate_the_champion_is_asked_even_when_its_average_no_longer_keeps_it() -> None:
+    # Without it every further round would be postponed.
+    of_four: Losses = {"a": 1.0, "b": 1.1, "c": 1.2, "d": 1.3}
+    (played,) = season(WIN_RATE, of_four)
+    verdict = replace(played.verdict, kept=("b", "c"), champion_after="d")
+    assert "d" not in names(WIN_RATE, [replace(played, verdict=played.verdict)], 1010)
+    assert "d" in names(WIN_RATE, [replace(played, verdict=verdict)], 1010)

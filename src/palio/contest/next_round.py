@@ -37,7 +37,9 @@ def worth_evaluating(
     standing = sort_out(candidates, sync_block).standing
     rule = competition.rule
     if isinstance(rule, WinRateRule):
-        kept = verdicts[-1].kept if verdicts else ()
+        # The champion is always asked: a round without it is postponed, and it may hold the crown
+        # with an average that no longer keeps it.
+        kept = (*verdicts[-1].kept, verdicts[-1].champion_after) if verdicts else ()
         return tuple(
             each
             for each in standing

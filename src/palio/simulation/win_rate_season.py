@@ -54,7 +54,7 @@ def play_win_rate_season(
         wanted = [
             each.submission
             for each in present
-            if each.submission in kept
+            if each.submission in (*kept, champion)
             or deserves_retry(rule, competition.epsilon, attempts[each.submission], block)
         ]
         former, needed = champion, competition.epsilon.end
