@@ -9,6 +9,7 @@ NEXT = """
 Try next:
   palio serve --home {home}                                   the board as a web page
   palio board -c demo/DEMO --home {home} --json               the board for a program
+  palio explain bruco-1 -c demo/DEMO --home {home}            why another one lost
   palio evaluate {home}/models/civetta -c demo/DEMO --report report.html
   palio check {home}/models/istrice -c demo/DEMO              why one was refused
   palio verify {home}                                         recompute every verdict

@@ -22,6 +22,7 @@ from palio.cli import (
     explain,
     keys,
     serve,
+    simulate,
     submit,
     task,
     validate,
@@ -75,6 +76,7 @@ for _module in (
     explain,
     verify,
     serve,
+    simulate,
     task,
     decide,
 ):

@@ -19,10 +19,17 @@ def lead_with_limits(lead: float | None, limits: Limits) -> str:
     return f"{percent(lead)} [{low}, {percent(limits.high)}]"
 
 
+def _stands(state: DuelState) -> str:
+    numbers = lead_with_limits(state.lead, state.limits)
+    if state.lead is not None and state.lead < 0:
+        return f"trails the champion ({numbers})"
+    return f"leads the champion by {numbers}"
+
+
 def open_duel(state: DuelState) -> str:
     """Why a duel goes on."""
     return (
-        f"leads the champion by {lead_with_limits(state.lead, state.limits)} and needs a lower "
+        f"{_stands(state)} and needs a lower "
         f"limit above {margin(state.needs)}: not decided after {state.items:,} samples"
     )
 
@@ -30,18 +37,17 @@ def open_duel(state: DuelState) -> str:
 def parked_duel(state: DuelState) -> str:
     """Why a duel waits for epsilon to decay."""
     return (
-        f"leads the champion by {lead_with_limits(state.lead, state.limits)}: not by the "
+        f"{_stands(state)}: not by the "
         f"{margin(state.needs)} needed now, perhaps by less; waits until less is needed"
     )
 
 
 def dropped_duel(state: DuelState, bar: float, max_items: int) -> str:
     """Why a duel is over without a crown."""
-    numbers = lead_with_limits(state.lead, state.limits)
     if state.limits.high <= bar:
-        return f"leads the champion by {numbers}: shown to be less than {margin(bar)}; dropped"
+        return f"{_stands(state)}: shown to lead by less than {margin(bar)}; dropped"
     return (
-        f"leads the champion by {numbers}: undecided after {state.items:,} samples, of which a "
+        f"{_stands(state)}: undecided after {state.items:,} samples, of which a "
         f"duel gets {max_items:,}; dropped"
     )
 

@@ -15,7 +15,7 @@ def find_entrant(submissions: Sequence[Submission], wanted: str) -> Submission:
 
     Args:
         submissions: of one competition.
-        wanted: a name, ``namespace/name``, or the beginning of a content digest or commitment.
+        wanted: a name, a namespace, ``namespace/name``, or the beginning of a content digest or commitment.
 
     Raises:
         ConfigError: nothing or several things are meant; lists the candidates.
@@ -26,6 +26,7 @@ def find_entrant(submissions: Sequence[Submission], wanted: str) -> Submission:
         for each in submissions
         if wanted in (each.name, entrant_name(each), short[each.commitment])
     ]
+    named = named or [each for each in submissions if wanted and wanted == each.namespace]
     found = named or [
         each for each in submissions if wanted and (each.content_digest or "").startswith(wanted)
     ]

@@ -42,13 +42,15 @@ def worst_items(score: TaskScore, samples: Sequence[Sample], count: int) -> list
 
     Args:
         score: a task of a scorecard.
-        samples: of the same task and round, in the same order.
+        samples: of the same task and round, in the same order; a scorecard that ended early
+            holds the first of them.
         count: how many at most.
 
     Raises:
         ValueError: the samples are not those of the scorecard.
     """
-    pairs = list(zip(score.samples, samples, strict=True))
+    asked = samples[: len(score.samples)]
+    pairs = list(zip(score.samples, asked, strict=True))
     pairs.sort(key=lambda pair: -pair[0].loss)
     return [told_item(scored, sample) for scored, sample in pairs[:count]]
 
