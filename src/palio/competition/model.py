@@ -180,12 +180,25 @@ class Epsilon(Frozen):
         return self.start - done * (self.start - self.end)
 
 
+class Budget(StrEnum):
+    """What the error rate alpha of the duel rule is granted to."""
+
+    DUEL = "duel"
+    """Each duel: J duels err with chance at most J times alpha."""
+    SEASON = "season"
+    """All duels of the competition: the j-th gets ``alpha / (j (j + 1))``, in total alpha."""
+    PARTICIPANT = "participant"
+    """All duels of one participant, whose j-th gets ``alpha / (j (j + 1))``."""
+
+
 class DuelRule(Frozen):
     """Champion against challengers by a betting e-process (docs/verdicts.md); Palio's default."""
 
     kind: Literal["duel"]
     alpha: OpenFraction = 0.001
     """Largest chance that a challenger whose lead is not above epsilon is ever crowned."""
+    budget: Budget = Budget.DUEL
+    """What alpha is granted to: each duel, all of the competition, or all of a participant."""
     beta: OpenFraction = 0.1
     """Largest chance that a challenger ahead by epsilon + zone is ever dropped."""
     zone: Annotated[float, Field(gt=0, lt=1)] = 0.02
@@ -195,6 +208,8 @@ class DuelRule(Frozen):
     looks: Annotated[int, Field(ge=1, le=100)] = 1
     """Looks at the evidence in a round, each after an equal part of every task's samples. An
     entrant whose duel is decided at a look is not asked the rest."""
+    guards: dict[str, Annotated[float, Field(ge=0, lt=1)]] = {}
+    """By task, the relative loss tolerated there: no crown while a larger one is shown."""
 
 
 class WinRateRule(Frozen):
@@ -268,6 +283,12 @@ class Competition(Frozen):
         if abs(total - 1.0) > WEIGHT_TOLERANCE:
             raise ValueError(f"tasks: the weights add up to {total:.6g}; they must add up to 1")
         if isinstance(self.rule, DuelRule):
+            for name in self.rule.guards:
+                if name not in self.tasks:
+                    raise ValueError(
+                        f"rule.guards.{name}: there is no such task; the tasks are "
+                        f"{', '.join(self.tasks)}"
+                    )
             for name, task in self.tasks.items():
                 if not isinstance(task.normalisation, BaselineNormalisation):
                     raise ValueError(  # noqa: TRY004 - a wrong value, which pydantic reports

@@ -7,18 +7,20 @@ docs/verdicts.md; each function here is one of them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from palio.competition.model import Competition
+from palio.competition.model import Competition, DuelRule
+from palio.contest.budget import alpha_for, counted, duel_numbers
 from palio.contest.duel import (
     DuelVerdict,
     Limits,
 )
 from palio.contest.duel_settings import DuelSettings
 from palio.contest.entrants import Entrant, EntrantResult, Field
-from palio.contest.looking import look_through, state_of
+from palio.contest.looking import Challenge, Looked, look_through
 from palio.contest.outcome import (
     Carry,
     Decision,
     DuelMark,
+    DuelNumber,
     EntrantVerdict,
     History,
     Outcome,
@@ -28,7 +30,14 @@ from palio.contest.outcome import (
 )
 from palio.contest.paired import definition_of
 from palio.contest.rows import failed_by_itself, outside_rows, row, unchanged_rows, unscored_row
-from palio.contest.wording import dropped_duel, name_of, open_duel, parked_duel, won_duel
+from palio.contest.wording import (
+    dropped_duel,
+    held_back_duel,
+    name_of,
+    open_duel,
+    parked_duel,
+    won_duel,
+)
 from palio.evaluation.scorecard import Scorecard
 
 #: Rounds of its reign that a champion may fail by its own fault before the crown passes on.
@@ -170,10 +179,12 @@ def _kept(carry: Carry) -> tuple[str, ...]:
 
 
 def _after_duels(round_: _Round) -> Decision:
-    judged = [_judge(round_, entrant) for entrant in round_.field.standing]
+    numbers = duel_numbers(round_.carry, round_.field.standing)
+    looked = _fought(round_, numbers)
+    judged = [_judge(round_, entrant, looked, numbers) for entrant in round_.field.standing]
     winners = [each for each in judged if each.proven]
     carry = replace(
-        round_.carry,
+        counted(round_.carry, {each: numbers[each.submission] for each in looked}),
         duels={
             **round_.carry.duels,
             **{each.row.submission: each.mark for each in judged if each.mark is not None},
@@ -195,6 +206,33 @@ def _after_duels(round_: _Round) -> Decision:
     )
 
 
+def _fought(round_: _Round, numbers: Mapping[str, DuelNumber]) -> dict[Entrant, Looked]:
+    """All duels of the round with any evidence, each looked at as far as it was asked."""
+    rule = round_.competition.rule
+    assert isinstance(rule, DuelRule), "the caller chose this rule"
+    challenges: dict[Entrant, Challenge] = {}
+    for entrant in round_.field.standing:
+        name = entrant.submission
+        mark = round_.carry.duels.get(name)
+        if name == round_.carry.champion or (mark and mark.verdict is DuelVerdict.DROP):
+            continue
+        card, past = round_.cards.get(name), round_.past.get(name, ())
+        if card is None and (not past or failed_by_itself(round_.results.get(name))):
+            continue
+        block = round_.facts.sync_block
+        if any(each.sync_block == block for each in past):
+            raise ValueError(f"the round of block {block} was counted before")
+        challenges[entrant] = Challenge(past, card, alpha_for(rule, numbers[name]))
+    looked = look_through(
+        round_.competition,
+        round_.facts.sync_block,
+        round_.carry.crowned_block,
+        round_.cards[round_.carry.champion or ""],
+        list(challenges.values()),
+    )
+    return dict(zip(challenges, looked, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     """An entrant's row, what is remembered of its duel, and whether it has won it."""
@@ -204,7 +242,12 @@ class _Judged:
     proven: bool = False
 
 
-def _judge(round_: _Round, entrant: Entrant) -> _Judged:
+def _judge(
+    round_: _Round,
+    entrant: Entrant,
+    looked: Mapping[Entrant, Looked],
+    numbers: Mapping[str, DuelNumber],
+) -> _Judged:
     name = entrant.submission
     card = round_.cards.get(name)
     if name == round_.carry.champion:
@@ -219,7 +262,14 @@ def _judge(round_: _Round, entrant: Entrant) -> _Judged:
         return _Judged(row(entrant, Status.DROPPED, mark.why, card))
     if card is None and failed_by_itself(round_.results.get(name)):
         return _failed(round_, entrant, mark)
-    return _dueled(round_, entrant, card)
+    fought = looked.get(entrant)
+    if fought is None:
+        return _Judged(unscored_row(entrant, round_.results.get(name)))
+    if card is None:
+        # Evidence of earlier rounds stands, but the crown goes only to somebody who was there.
+        absent = unscored_row(entrant, round_.results.get(name))
+        return _Judged(replace(absent, duel=fought.state))
+    return _dueled(round_, entrant, card, fought, numbers[name])
 
 
 def _failed(round_: _Round, entrant: Entrant, mark: DuelMark | None) -> _Judged:
@@ -238,24 +288,16 @@ def _failed(round_: _Round, entrant: Entrant, mark: DuelMark | None) -> _Judged:
             mark.limits if mark else Limits(None, 1.0),
             why,
             mark.looks if mark else (),
+            mark.number if mark else None,
         ),
     )
 
 
-def _dueled(round_: _Round, entrant: Entrant, card: Scorecard | None) -> _Judged:
-    past = round_.past.get(entrant.submission, ())
-    crowned = round_.carry.crowned_block
-    competition, block = round_.competition, round_.facts.sync_block
-    if card is None:
-        absent = unscored_row(entrant, round_.results.get(entrant.submission))
-        if not past:
-            return _Judged(absent)
-        # Evidence of earlier rounds stands, but the crown goes only to somebody who was there.
-        return _Judged(replace(absent, duel=state_of(competition, block, crowned, past)))
-    if any(each.sync_block == block for each in past):
-        raise ValueError(f"the round of block {block} was counted before")
-    champion = round_.cards[round_.carry.champion or ""]
-    state, evidence = look_through(competition, block, crowned, past, champion, card)
+def _dueled(
+    round_: _Round, entrant: Entrant, card: Scorecard, fought: Looked, number: DuelNumber
+) -> _Judged:
+    competition = round_.competition
+    state, evidence = fought
     settings = DuelSettings.of(competition)
     match state.verdict:
         case DuelVerdict.CROWN:
@@ -265,6 +307,8 @@ def _dueled(round_: _Round, entrant: Entrant, card: Scorecard | None) -> _Judged
             status, sentence = Status.DROPPED, dropped_duel(state, bar, settings.max_items)
         case DuelVerdict.PARK:
             status, sentence = Status.PARKED, parked_duel(state)
+        case _ if state.held_back:
+            status, sentence = Status.OPEN, held_back_duel(state, settings.guards)
         case _:
             status, sentence = Status.OPEN, open_duel(state)
     return _Judged(
@@ -275,6 +319,7 @@ def _dueled(round_: _Round, entrant: Entrant, card: Scorecard | None) -> _Judged
             state.limits,
             sentence if state.verdict is DuelVerdict.DROP else "",
             tuple(each.looks for each in evidence),
+            number,
         ),
         proven=state.verdict is DuelVerdict.CROWN,
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from palio.competition.model import BaselineNormalisation, Competition, DuelRule
@@ -21,6 +21,9 @@ class DuelTask:
 class DuelSettings:
     """What a duel is judged by; weights and quotas each count in proportion to their sum.
 
+    Attributes:
+        guards: by task, the relative loss tolerated there; a larger one shown bars the crown.
+
     Raises:
         ValueError: no task, or a number outside its range.
     """
@@ -30,6 +33,7 @@ class DuelSettings:
     beta: float
     zone: float
     max_items: int
+    guards: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -45,6 +49,11 @@ class DuelSettings:
                 raise ValueError(f"{key} must lie between 0 and 1, not {value!r}")
         if self.max_items < 1:
             raise ValueError(f"max_items must be at least 1, not {self.max_items!r}")
+        for name, tolerated in self.guards.items():
+            if name not in self.tasks:
+                raise ValueError(f"guards.{name}: there is no such task")
+            if not 0 <= tolerated < 1:
+                raise ValueError(f"guards.{name} must lie in [0, 1), not {tolerated!r}")
 
     @classmethod
     def of(cls, competition: Competition) -> Self:
@@ -67,10 +76,11 @@ class DuelSettings:
             tasks[name] = DuelTask(task.weight, task.samples, task.normalisation.cap)
         return cls(
             tasks=tasks,
-            alpha=alpha_for(rule, 1),
+            alpha=rule.alpha,
             beta=rule.beta,
             zone=rule.zone,
             max_items=rule.max_items,
+            guards=rule.guards,
         )
 
     @property
@@ -82,12 +92,3 @@ class DuelSettings:
         shares = {name: task.weight / task.quota for name, task in self.tasks.items()}
         widest = max(shares[name] * task.cap for name, task in self.tasks.items())
         return {name: share / widest for name, share in shares.items()}
-
-
-def alpha_for(rule: DuelRule, number: int) -> float:  # noqa: ARG001 - budgets differ by it
-    """The alpha of the ``number``-th duel of a season: the same for each.
-
-    By the union bound, the chance that any of J challengers not ahead by epsilon is ever
-    crowned is then at most J times alpha.
-    """
-    return rule.alpha

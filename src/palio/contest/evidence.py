@@ -1,4 +1,4 @@
-"""The numbers behind a duel: item advantages, evidence by betting, and where they cross a level.
+"""The items of many duels side by side: what advantage and what evidence a margin leaves of them.
 
 Each stake bets a constant share of its wealth on every item; the evidence is the
 mean of the wealths. While the challenger's true lead is not above a margin, the
@@ -6,212 +6,265 @@ evidence for "above" starts at 1 and is a nonnegative supermartingale, so it eve
 reaches ``1/alpha`` with probability at most alpha (Ville's inequality; Waudby-Smith
 and Ramdas, "Estimating means of bounded random variables by betting", 2024).
 
-Equal bits on every machine: items are put in one order, and all work on them is
-additions, multiplications and comparisons of single numbers, never a library's
-vectorised logarithm or sum. Only a few logarithms of whole products are taken.
+Equal bits on every machine and beside any other duels: a task's items are put in one
+order and cut into blocks of equal length, and all work on them is additions,
+multiplications and comparisons of single numbers in a fixed order, never a library's
+vectorised logarithm or sum. What fills a block up changes no bit, and one logarithm of
+the whole product is taken at the end. Where evidence meets a level is found by
+``palio.contest.limits``.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from palio.contest.item_blocks import (
+    BLOCK,
+    Array,
+    Blocks,
+    Integers,
+    PairedLosses,
+    Rows,
+    blocks_of,
+    product_of_blocks,
+)
+
+__all__ = ["STAKES", "Array", "ItemTable", "Moments", "TaskItems", "margin_at", "transformed"]
 
 #: Shares of the wealth that are bet; the evidence is the mean over them.
 STAKES = tuple(0.0125 * 2**power for power in range(7))
 
-#: Items multiplied before a logarithm is taken: 0.2**256 and 1.8**256 are ordinary numbers.
-_HALVINGS = 8
-#: Width, in transformed margin, at which a crossing counts as found.
-_TOLERANCE = 1e-8
-#: First step from the lead in search of a limit, in transformed margin.
-_FIRST_STEP = 0.004
-#: Mean advantage that is nothing but rounding error.
-_NOTHING = 1e-12
+#: Blocks worked on at a time: few enough for the cache, enough to hide the cost of a call.
+_WIDTH = 512
 
 
-class Advantages:
-    """Paired items as arrays; answers what margin, evidence and lead they support.
+class Moments(NamedTuple):
+    """Sums of squares and cubes of bounded advantages; good enough to guess limits by."""
 
-    Args:
-        champion: losses in baseline units, one for each item.
-        challenger: of the same items.
-        caps: largest advantage that each item can bring.
-        scales: factor that takes a capped advantage to [-1, 1], weights included.
+    second: Array
+    third: Array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TaskItems:
+    """One task's items of all duels of a table, in blocks.
+
+    Attributes:
+        losses: times the scale that takes capped advantages to [-1, 1].
+        bound: the largest advantage on that scale.
+        counts: items of each duel.
     """
 
-    def __init__(self, champion: Array, challenger: Array, caps: Array, scales: Array) -> None:
-        # One order for one set of items, so that sums and products round alike.
-        order = np.lexsort((challenger, champion, caps, scales))
-        self._champion = champion[order]
-        self._challenger = challenger[order]
-        self._caps = caps[order]
-        self._scales = scales[order]
+    losses: Blocks
+    bound: float
+    counts: Integers
+
+
+class ItemTable:
+    """The items of many duels under one rule; every answer holds one number for each duel.
+
+    Margins are transformed (:func:`transformed`) throughout, one for each duel.
+
+    Args:
+        tasks: by name; their order fixes the order of operations.
+        duels: how many.
+    """
+
+    def __init__(self, tasks: Mapping[str, TaskItems], duels: int) -> None:
+        self._tasks = tasks
+        self._duels = duels
+
+    @classmethod
+    def of(
+        cls, caps: Mapping[str, float], scales: Mapping[str, float], duels: Sequence[PairedLosses]
+    ) -> Self:
+        """The table of these duels' losses, whatever the order of tasks and items."""
+        tasks = {}
+        for name in sorted(caps):
+            own = [each[name] for each in duels]
+            counts = np.array([len(each) for each in own], dtype=np.int64)
+            losses = _scaled(blocks_of(own), scales[name])
+            # A cap times its scale may round to a hair above 1.
+            tasks[name] = TaskItems(losses, min(caps[name] * scales[name], 1.0), counts)
+        return cls(tasks, len(duels))
 
     def __len__(self) -> int:
-        return len(self._champion)
+        return self._duels
 
-    def bounded(self, margin: float) -> Array:
-        """Each item's advantage beyond a relative margin, in [-1, 1]; falls as it grows."""
-        return self._bounded(_transformed(margin))
+    def take(self, duels: Rows) -> "ItemTable":
+        """The table of some of the duels, in the order given."""
+        tasks = {
+            name: TaskItems(
+                Blocks(*(self._columns_of(each, duels) for each in task.losses)),
+                task.bound,
+                task.counts[duels],
+            )
+            for name, task in self._tasks.items()
+        }
+        return ItemTable(tasks, len(duels))
 
-    def log_evidence_above(self, margin: float) -> float:
-        """Natural logarithm of the evidence that the lead exceeds the margin."""
-        return _log_evidence(self.bounded(margin))
+    def only(self, name: str) -> "ItemTable":
+        """The items of one task, weighed by themselves."""
+        task = self._tasks[name]
+        losses = _scaled(task.losses, 1 / task.bound)
+        return ItemTable({name: TaskItems(losses, 1.0, task.counts)}, self._duels)
 
-    def log_evidence_below(self, margin: float) -> float:
-        """Natural logarithm of the evidence that the lead is below the margin."""
-        return _log_evidence(-self.bounded(margin))
+    @property
+    def counts(self) -> Integers:
+        """Items of each duel."""
+        counts = np.zeros(self._duels, dtype=np.int64)
+        for task in self._tasks.values():
+            counts += task.counts
+        return counts
 
-    def lead(self) -> float | None:
-        """The margin at which the advantages cancel; of several, the one nearest to 0.
+    def log_evidence_above(self, margins: Array) -> Array:
+        """Natural logarithms of the evidence that each lead exceeds its margin."""
+        return self._log_evidence(margins, 1.0)
 
-        None without items, and where a champion without any loss meets a challenger with some.
+    def log_evidence_below(self, margins: Array) -> Array:
+        """Natural logarithms of the evidence that each lead is below its margin."""
+        return self._log_evidence(margins, -1.0)
+
+    def surplus(self, margins: Array) -> Array:
+        """Sums of the bounded advantages; fall as the margins grow."""
+        parts = [
+            _folded(bounded)
+            for task in self._tasks.values()
+            for _, bounded in self._bounded(task, margins)
+        ]
+        return self._sums(parts)
+
+    def open_losses(self) -> Array:
+        """Sums of the champion's scaled losses on items whose advantage is not capped."""
+        zeros = np.zeros(self._duels)
+        parts = [
+            _folded(np.where(np.abs(bounded) < task.bound, task.losses.champion[:, columns], 0.0))
+            for task in self._tasks.values()
+            for columns, bounded in self._bounded(task, zeros)
+        ]
+        return self._sums(parts)
+
+    def scaled_losses(self) -> Blocks:
+        """Sums of the champions' and the challengers' scaled losses, for guesses."""
+        sums = [np.zeros(self._duels), np.zeros(self._duels)]
+        for task in self._tasks.values():
+            for total, losses in zip(sums, task.losses, strict=True):
+                total += self._by_duel(losses.sum(axis=0)).sum(axis=1)
+        return Blocks(*sums)
+
+    def moments(self, margins: Array) -> Moments:
+        """For guesses only: their last bits depend on how many duels stand side by side."""
+        second, third = np.zeros(self._duels), np.zeros(self._duels)
+        for task in self._tasks.values():
+            sums = np.empty((2, task.losses.champion.shape[1]))
+            for columns, bounded in self._bounded(task, margins):
+                powers = bounded * bounded
+                powers.sum(axis=0, out=sums[0, columns])
+                powers *= bounded
+                powers.sum(axis=0, out=sums[1, columns])
+            second += self._by_duel(sums[0]).sum(axis=1)
+            third += self._by_duel(sums[1]).sum(axis=1)
+        return Moments(second, third)
+
+    def _log_evidence(self, margins: Array, sign: float) -> Array:
+        mantissas = np.full((len(STAKES), self._duels), 0.5)
+        exponents = np.ones((len(STAKES), self._duels), dtype=np.int64)
+        for task in self._tasks.values():
+            products = np.empty((len(STAKES), task.losses.champion.shape[1]))
+            room = np.empty((3, BLOCK // 2, _WIDTH))
+            for columns, bounded in self._bounded(task, margins):
+                _multiply(bounded, sign, room[:, :, : bounded.shape[1]], products[:, columns])
+            more, by = product_of_blocks(products.reshape(len(STAKES), self._duels, -1))
+            mantissas, shift = np.frexp(mantissas * more)
+            exponents += by + shift
+        # The largest wealth's exponent is taken out, so that the mean neither over- nor underflows.
+        top = exponents.max(axis=0)
+        wealth = np.zeros(self._duels)
+        for mantissa, exponent in zip(mantissas, exponents, strict=True):
+            wealth += np.ldexp(mantissa, np.maximum(exponent - top, -1100).astype(np.int32))
+        return np.array(
+            [
+                math.log(mean) + power * math.log(2)
+                for mean, power in zip((wealth / len(STAKES)).tolist(), top.tolist(), strict=True)
+            ]
+        )
+
+    def _bounded(self, task: TaskItems, margins: Array) -> Iterator[tuple[slice, Array]]:
+        """The task's advantages beyond the margins, in [-1, 1], some columns at a time.
+
+        At margin e that is the capped ``(1 - e) * champion - challenger``, and for e below 0
+        ``champion - challenger / (1 - e)``, times the scale. An array is overwritten by the next.
         """
-        if not len(self):
-            return None
+        champion, challenger = task.losses
+        size = champion.shape[1]
+        repeats = size // max(1, self._duels)
+        ours = np.repeat(1 - np.maximum(margins, 0.0), repeats)
+        theirs = np.repeat(1 + np.minimum(margins, 0.0), repeats)
+        room = np.empty((2, BLOCK, min(size, _WIDTH)))
+        for start in range(0, size, _WIDTH):
+            columns = slice(start, min(start + _WIDTH, size))
+            advantage, lost = room[:, :, : columns.stop - start]
+            np.multiply(champion[:, columns], ours[columns], out=advantage)
+            np.multiply(challenger[:, columns], theirs[columns], out=lost)
+            advantage -= lost
+            yield columns, np.clip(advantage, -task.bound, task.bound, out=advantage)
 
-        def surplus(at: float) -> float:
-            return _total(self._bounded(at))
+    def _sums(self, parts: list[Array]) -> Array:
+        """Each duel's exact sum over its columns, which are those of one task after another."""
+        tasks, start = [], 0
+        columns = np.concatenate([*parts, np.empty(0)])
+        for task in self._tasks.values():
+            stop = start + task.losses.champion.shape[1]
+            tasks.append(self._by_duel(columns[start:stop]))
+            start = stop
+        whole = np.concatenate([np.empty((self._duels, 0)), *tasks], axis=1)
+        return np.array([math.fsum(row) for row in whole.tolist()])
 
-        at_zero = surplus(0.0)
-        if abs(at_zero) <= _NOTHING * len(self):
-            return 0.0
-        if at_zero > 0:
-            low, high = _crossing(surplus, 0.0, 1.0, left_of=lambda value: value > 0)
-        elif surplus(-1.0) > 0:
-            low, high = _crossing(surplus, -1.0, 0.0, left_of=lambda value: value >= 0)
-        else:
-            return None
-        return _margin((low + high) / 2)
+    def _by_duel(self, columns: Array) -> Array:
+        return columns.reshape(self._duels, -1)
 
-    def lower_limit(self, level: float, lead: float | None) -> float | None:
-        """Largest margin that the evidence exceeds at ``level``; None while there is none.
-
-        Args:
-            level: natural logarithm of the evidence asked for.
-            lead: what :meth:`lead` returned; evidence above it is never positive.
-        """
-
-        def excess(at: float) -> float:
-            return _log_evidence(self._bounded(at)) - level
-
-        inside = _transformed(lead)
-        outside = _reach(excess, inside, -1.0)
-        if outside is None:
-            return None
-        low, _ = _crossing(excess, outside, inside, left_of=lambda value: value >= 0)
-        return _margin(low) if low > -1.0 else None
-
-    def upper_limit(self, level: float, lead: float | None) -> float:
-        """Smallest margin under which the lead lies at ``level``; at most 1, a perfect model's."""
-
-        def excess(at: float) -> float:
-            return _log_evidence(-self._bounded(at)) - level
-
-        inside = _transformed(lead)
-        outside = _reach(excess, inside, 1.0)
-        if outside is None:
-            return 1.0
-        _, high = _crossing(lambda at: -excess(at), inside, outside, lambda value: value > 0)
-        return _margin(high)
-
-    def _bounded(self, at: float) -> Array:
-        if at >= 0:
-            advantage = (1 - at) * self._champion - self._challenger
-        else:
-            advantage = self._champion - (1 + at) * self._challenger
-        np.clip(advantage, -self._caps, self._caps, out=advantage)
-        # A cap times its scale may round to a hair above 1.
-        return np.clip(advantage * self._scales, -1.0, 1.0)
+    def _columns_of(self, blocks: Array, duels: Rows) -> Array:
+        return blocks.reshape(BLOCK, self._duels, -1)[:, duels].reshape(BLOCK, -1)
 
 
-def _transformed(margin: float | None) -> float:
-    """The margin on a scale from -1 (minus infinity, or None) to 1, alike for either side."""
-    if margin is None:
-        return -1.0
-    return margin if margin >= 0 else margin / (1 - margin)
+def transformed(margin: Array) -> Array:
+    """Margins on a scale from -1 (minus infinity) to 1, alike for leading and trailing."""
+    return np.where(margin >= 0, margin, margin / (1 - np.minimum(margin, 0.0)))
 
 
-def _margin(at: float) -> float:
+def margin_at(at: float) -> float:
+    """The margin that stands at a place above -1 of the transformed scale."""
     return at if at >= 0 else at / (1 + at)
 
 
-def _log_evidence(bounded: Array) -> float:
-    wealths = [math.fsum(logs) for logs in _log_products(bounded)]
-    best = max(wealths)
-    return best + math.log(math.fsum(math.exp(wealth - best) for wealth in wealths) / len(STAKES))
+def _scaled(losses: Blocks, scale: float) -> Blocks:
+    return Blocks(losses.champion * scale, losses.challenger * scale)
 
 
-def _log_products(bounded: Array) -> list[list[float]]:
-    """For each stake, logarithms whose sum is that of the product of ``1 + stake * item``."""
-    halvings = min(_HALVINGS, len(bounded).bit_length())
-    factors = 1 + np.outer(STAKES, _padded(bounded, halvings))
-    for _ in range(halvings):
-        half = factors.shape[1] // 2
-        factors = factors[:, :half] * factors[:, half:]
-    return [[math.log(product) for product in row] for row in factors.tolist()]
+def _multiply(bounded: Array, sign: float, room: Array, products: Array) -> None:
+    """For each stake, the products of ``1 + stake * item`` over each column.
 
-
-def _total(bounded: Array) -> float:
-    halvings = min(_HALVINGS, len(bounded).bit_length())
-    terms = _padded(bounded, halvings)
-    for _ in range(halvings):
-        half = len(terms) // 2
-        terms = terms[:half] + terms[half:]
-    return math.fsum(terms.tolist())
-
-
-def _padded(values: Array, halvings: int) -> Array:
-    """Zeros appended (neither a gain nor a loss) so that the length halves that many times."""
-    return np.pad(values, (0, -len(values) % (1 << halvings)))
-
-
-def _reach(excess: Callable[[float], float], start: float, end: float) -> float | None:
-    """The first of ever longer steps from ``start`` with excess; None if even ``end`` has none.
-
-    Limits lie near the lead, where the curve bends; a bracket from one end of the scale to the
-    other would cost several times as many evaluations.
+    Two items x and y at a time: ``(1 + s x)(1 + s y) = 1 + s (x + y + s x y)``.
     """
-    step = math.copysign(_FIRST_STEP, end - start)
-    at = start + step
-    while abs(at - start) < abs(end - start):
-        if excess(at) >= 0:
-            return at
-        step *= 2
-        at += step
-    return end if excess(end) >= 0 else None
+    half = len(bounded) // 2
+    sums, pairs, factors = room
+    np.add(bounded[:half], bounded[half:], out=sums)
+    np.multiply(bounded[:half], bounded[half:], out=pairs)
+    for number, stake in enumerate(STAKES):
+        np.multiply(pairs, sign * stake, out=factors)
+        factors += sums
+        factors *= sign * stake
+        factors += 1
+        np.multiply.reduce(factors, axis=0, out=products[number])
 
 
-def _crossing(
-    curve: Callable[[float], float],
-    left: float,
-    right: float,
-    left_of: Callable[[float], bool],
-) -> tuple[float, float]:
-    """Where a falling curve passes from values that are ``left_of`` the crossing to others.
-
-    Regula falsi with halved end values (Illinois), and a bisection whenever that is slow.
-    """
-    at_left, at_right = curve(left), curve(right)
-    bisect = False
-    kept = 0
-    while right - left > _TOLERANCE:
-        width = right - left
-        fall = at_left - at_right
-        guess = left + width * (at_left / fall if fall > 0 else 0.5)
-        middle = (left + right) / 2
-        # Half a tolerance from the ends, so that the bracket closes from both sides.
-        margin = _TOLERANCE / 2
-        point = middle if bisect else min(max(guess, left + margin), right - margin)
-        value = curve(point)
-        if left_of(value):
-            at_right = at_right / 2 if kept == 1 else at_right
-            left, at_left, kept = point, value, 1
-        else:
-            at_left = at_left / 2 if kept == -1 else at_left
-            right, at_right, kept = point, value, -1
-        bisect = not bisect and right - left > width / 2
-    return left, right
+def _folded(values: Array) -> Array:
+    """The sum of each column, halves added to halves: a fixed order, which ``sum`` has not."""
+    while len(values) > 1:
+        half = len(values) // 2
+        values = values[:half] + values[half:]
+    total: Array = values[0]
+    return total

@@ -111,7 +111,7 @@ def explain_duel(
             f"the rounds hold {len(pairs)} items, but the verdict counts {state.items}"
         )
     won = state.verdict is DuelVerdict.CROWN
-    gains = {} if won else duel_gains(competition, settings, state.needs, pairs)
+    gains = {} if won else duel_gains(competition, state, pairs)
     return _explanation(
         competition,
         rounds,

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from palio.competition.model import BaselineNormalisation, Competition
-from palio.contest.duel import EVIDENCE_DIGITS, LOSS_DIGITS
+from palio.contest.duel import LOSS_DIGITS, DuelState
 from palio.contest.duel_settings import DuelSettings
-from palio.contest.evidence import Advantages, Array
+from palio.contest.evidence import Array, ItemTable, transformed
+from palio.contest.measuring import reaches
 from palio.contest.sample_pairs import SamplePair
 from palio.evaluation.scorecard import Scorecard, normalise
 
@@ -33,34 +34,35 @@ class Gain(NamedTuple):
 
 
 def duel_gains(
-    competition: Competition, settings: DuelSettings, needs: float, pairs: Sequence[SamplePair]
+    competition: Competition, state: DuelState, pairs: Sequence[SamplePair]
 ) -> dict[str, Gain]:
     """By task, what would have sufficed in a duel.
 
     Args:
         competition: decides by duel.
-        settings: what the duel was judged by.
-        needs: what the lead must exceed.
+        state: says what the lead had to exceed, and how surely.
         pairs: the duel's items.
     """
     champion = _in_baseline_units(competition, pairs, [each.champion.loss for each in pairs])
     challenger = _in_baseline_units(competition, pairs, [each.challenger.loss for each in pairs])
-    caps = np.array([settings.tasks[each.task].cap for each in pairs])
-    scales = np.array([each.weight for each in pairs])
+    settings = DuelSettings.of(competition)
+    caps = {name: task.cap for name, task in settings.tasks.items()}
     names = np.array([each.task for each in pairs])
-    enough = -math.log(settings.alpha)
+    needed = transformed(np.array([state.needs]))
+    enough = np.array([-math.log(state.alpha)])
 
     def gain_on(name: str) -> Gain:
-        def advantages(gain: float) -> Advantages:
+        def items(gain: float) -> ItemTable:
             improved = np.where(names == name, (1 - gain) * challenger, challenger)
-            return Advantages(champion, improved, caps, scales)
+            both = np.stack([champion, improved], axis=1)
+            losses = {task: both[names == task] for task in settings.tasks}
+            return ItemTable.of(caps, settings.scales, [losses])
 
         def leads(gain: float) -> bool:
-            return math.fsum(advantages(gain).bounded(needs).tolist()) > 0
+            return bool(items(gain).surplus(needed)[0] > 0)
 
         def is_shown(gain: float) -> bool:
-            evidence = advantages(gain).log_evidence_above(needs)
-            return round(evidence, EVIDENCE_DIGITS) >= enough
+            return bool(reaches(items(gain).log_evidence_above(needed), enough)[0])
 
         return Gain(_smallest(leads), _smallest(is_shown))
 

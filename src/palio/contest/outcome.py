@@ -102,6 +102,14 @@ class EntrantVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class DuelNumber:
+    """How many duels were opened up to this one: in the competition, and by its participant."""
+
+    of_season: int
+    of_participant: int
+
+
+@dataclass(frozen=True, slots=True)
 class DuelMark:
     """What is remembered of a duel against the sitting champion.
 
@@ -110,6 +118,7 @@ class DuelMark:
         looks: how many looks of each of these rounds count; a duel ends at the look that decides
             it, whether or not more was asked.
         why: the sentence with which it was dropped; empty while it is open.
+        number: None if it ended before its first item.
     """
 
     verdict: DuelVerdict
@@ -117,6 +126,7 @@ class DuelMark:
     limits: Limits
     why: str = ""
     looks: tuple[int, ...] = ()
+    number: DuelNumber | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +140,8 @@ class Carry:
         strikes: rounds of this reign that the champion failed by its own fault.
         averages: moving averages by submission, under the win rate rule.
         duels: by challenger, under the duel rule.
+        opened: highest number of a duel so far.
+        opened_by: by participant, the highest number of a duel of theirs.
     """
 
     definition: str = ""
@@ -138,6 +150,8 @@ class Carry:
     strikes: int = 0
     averages: Mapping[str, float] = field(default_factory=dict)
     duels: Mapping[str, DuelMark] = field(default_factory=dict)
+    opened: int = 0
+    opened_by: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

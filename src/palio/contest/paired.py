@@ -1,13 +1,16 @@
 """Two scorecards of one round become the paired losses of a duel."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from palio.canonical import digest_of
-from palio.competition.model import BaselineNormalisation, Competition
-from palio.contest.duel import LOSS_DIGITS
+from palio.competition.model import BaselineNormalisation, Competition, TaskSpec
 from palio.contest.evidence import Array
+from palio.contest.item_blocks import LOSS_DIGITS
 from palio.evaluation.looks import looks_of
 from palio.evaluation.scorecard import Scorecard
+from palio.tasks.samples import SampleScore
 
 
 def definition_of(competition: Competition) -> str:
@@ -38,30 +41,32 @@ def paired_losses(
     whole = looks_of(competition)
     pairs = {}
     for name, spec in competition.tasks.items():
-        if not isinstance(spec.normalisation, BaselineNormalisation):
-            raise ValueError(  # noqa: TRY004 - a wrong value
-                f"tasks.{name}.normalisation: a duel needs kind 'baseline'"
-            )
-        for card in (champion, challenger):
-            held, quota = len(card.tasks[name].samples), spec.samples * card.looks // whole
-            if held != quota:
-                raise ValueError(
-                    f"task {name}: a scorecard holds {held} samples; {card.looks} of {whole} looks "
-                    f"ask {quota}"
-                )
-        baseline = spec.normalisation.loss
         wanted = spec.samples * counted // whole
-        ours = champion.tasks[name].samples[:wanted]
-        theirs = challenger.tasks[name].samples[:wanted]
+        ours = _samples(competition, name, champion)[:wanted]
+        theirs = _samples(competition, name, challenger)[:wanted]
         if [each.sample for each in ours] != [each.sample for each in theirs]:
             raise ValueError(f"task {name}: the scorecards hold different samples")
-        losses = np.array(
-            [
-                (round(a.loss / baseline, LOSS_DIGITS), round(b.loss / baseline, LOSS_DIGITS))
-                for a, b in zip(ours, theirs, strict=True)
-            ]
-        )
-        if losses.min() < 0:
-            raise ValueError(f"task {name}: a loss is negative; a duel needs losses of at least 0")
-        pairs[name] = losses
+        pairs[name] = np.stack([_losses(spec, name, each) for each in (ours, theirs)], axis=1)
     return pairs
+
+
+def _samples(competition: Competition, name: str, card: Scorecard) -> tuple[SampleScore, ...]:
+    samples, whole = card.tasks[name].samples, looks_of(competition)
+    quota = competition.tasks[name].samples * card.looks // whole
+    if len(samples) != quota:
+        raise ValueError(
+            f"task {name}: a scorecard holds {len(samples)} samples; {card.looks} of {whole} looks "
+            f"ask {quota}"
+        )
+    return samples
+
+
+def _losses(spec: TaskSpec, name: str, samples: Sequence[SampleScore]) -> Array:
+    if not isinstance(spec.normalisation, BaselineNormalisation):
+        raise ValueError(  # noqa: TRY004 - a wrong value
+            f"tasks.{name}.normalisation: a duel needs kind 'baseline'"
+        )
+    raw = np.array([each.loss for each in samples])
+    if raw.min() < 0:
+        raise ValueError(f"task {name}: a loss is negative; a duel needs losses of at least 0")
+    return np.round(raw / spec.normalisation.loss, LOSS_DIGITS)

@@ -7,6 +7,7 @@ from palio.contest.duel import DuelState, DuelVerdict, Limits, TaskLead
 from palio.contest.outcome import (
     Carry,
     DuelMark,
+    DuelNumber,
     EntrantVerdict,
     Outcome,
     Status,
@@ -56,7 +57,12 @@ def _duel(value: Mapping[str, Any]) -> DuelState:
             **value,
             "verdict": DuelVerdict(value["verdict"]),
             "limits": Limits(**value["limits"]),
-            "tasks": {name: TaskLead(**task) for name, task in value["tasks"].items()},
+            "joint": Limits(**value["joint"]),
+            "tasks": {
+                name: TaskLead(**{**task, "limits": Limits(**task["limits"])})
+                for name, task in value["tasks"].items()
+            },
+            "held_back": tuple(value["held_back"]),
         }
     )
 
@@ -69,6 +75,7 @@ def _carry(value: Mapping[str, Any]) -> Carry:
             limits=Limits(**mark["limits"]),
             why=mark["why"],
             looks=tuple(mark["looks"]),
+            number=None if mark["number"] is None else DuelNumber(**mark["number"]),
         )
         for name, mark in value["duels"].items()
     }

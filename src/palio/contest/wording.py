@@ -1,6 +1,7 @@
 """The sentences of a verdict, for people who never read a rule."""
 
 import math
+from collections.abc import Mapping
 
 from palio.contest.duel import DuelState, Limits
 from palio.contest.win_rate import WinCount
@@ -34,6 +35,19 @@ def open_duel(state: DuelState) -> str:
     )
 
 
+def held_back_duel(state: DuelState, guards: Mapping[str, float]) -> str:
+    """Why a proven lead is not enough."""
+    losses = " and ".join(
+        f"by at least {margin(-state.tasks[name].limits.high)} on {name}, where "
+        f"{margin(guards[name])} is tolerated"
+        for name in state.held_back
+    )
+    return (
+        f"{_stands(state)}, enough for the crown, but is shown to be worse {losses}; not crowned "
+        "while that stands"
+    )
+
+
 def parked_duel(state: DuelState) -> str:
     """Why a duel waits for epsilon to decay."""
     return (
@@ -46,6 +60,11 @@ def dropped_duel(state: DuelState, bar: float, max_items: int) -> str:
     """Why a duel is over without a crown."""
     if state.limits.high <= bar:
         return f"{_stands(state)}: shown to lead by less than {margin(bar)}; dropped"
+    if state.held_back:
+        return (
+            f"{_stands(state)}, but is still shown to be worse on {', '.join(state.held_back)} after "
+            f"{state.items:,} samples, of which a duel gets {max_items:,}; dropped"
+        )
     return (
         f"{_stands(state)}: undecided after {state.items:,} samples, of which a "
         f"duel gets {max_items:,}; dropped"

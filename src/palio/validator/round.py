@@ -175,7 +175,8 @@ class RoundPlayer:
                 self._evaluate(opened, drawn, submission, None)
             card = self._history.results(self._sync_block).get(submission.content_digest or "")
             if isinstance(card, Scorecard):
-                return Race(self._competition, self._sync_block, history, card)
+                entrants = self._entrants(verdicts)
+                return Race(self._competition, self._sync_block, history, card, entrants)
         return None
 
     def _tell_share(self, opened: Round) -> None:
