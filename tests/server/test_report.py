@@ -65,5 +65,5 @@ def test_report_without_any_score_still_says_why(drawn: Round) -> None:
 
 def test_scorecard_of_other_samples_is_refused(drawn: Round) -> None:
     other = draw_round(demo(), 5, samples=3)
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="not those of the scorecard"):
         render_report(drawn.competition, drawn, [("m", scorecard(other, "a" * 64, "a", 1.0))])

@@ -12,6 +12,7 @@ from palio.tasks.samples import (
     Sample,
     SampleScore,
     TextSample,
+    sample_id,
 )
 
 #: Characters of a text that are shown.
@@ -50,6 +51,8 @@ def worst_items(score: TaskScore, samples: Sequence[Sample], count: int) -> list
         ValueError: the samples are not those of the scorecard.
     """
     asked = samples[: len(score.samples)]
+    if [one.sample for one in score.samples] != [sample_id(one) for one in asked]:
+        raise ValueError("the samples are not those of the scorecard")
     pairs = list(zip(score.samples, asked, strict=True))
     pairs.sort(key=lambda pair: -pair[0].loss)
     return [told_item(scored, sample) for scored, sample in pairs[:count]]
