@@ -100,6 +100,17 @@ def test_submission_shows_its_worst_samples_with_the_right_answers(client: TestC
     assert "<dt>broken 1</dt>" in html
 
 
+def test_a_challenger_is_told_why_and_an_unknown_digest_is_not(client: TestClient) -> None:
+    digest = content_digest("bruco")
+    assert f'href="/s/{digest}/why"' in client.get(f"/s/{digest}").text
+    html = client.get(f"/s/{digest}/why").text
+    assert "bruco</bdi> against <bdi>civetta" in html
+    assert "Part of the lead" in html
+    assert "style=" not in html, "the policy allows nothing inline"
+    assert client.get(f"/s/{'0' * 64}/why").status_code == 404
+    assert client.get(f"/s/{content_digest('leocorno')}/why").status_code == 404
+
+
 def test_round_page_says_how_to_verify_it(client: TestClient, season: Records) -> None:
     html = client.get("/c/DEMO/rounds/20").text
     found = season.rounds("DEMO")[1]

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
+from palio.errors import ConfigError
 from palio.records.rows import Submission
 from palio.server.api import (
     PREFIX,
@@ -17,6 +18,8 @@ from palio.server.api import (
 from palio.server.archive import Archive
 from palio.server.board import Board
 from palio.server.board_rows import Row
+from palio.server.duel_figure import duel_figure
+from palio.server.duel_report import duel_report
 from palio.server.figures import lead_figure, score_segments, task_colours
 from palio.server.headers import tagged
 from palio.server.rendering import STYLE, render
@@ -42,6 +45,7 @@ class Pages:
         add("/c/{name}/table", self.table)
         add("/c/{name}/rounds/{sync_block}", self.round)
         add("/s/{digest}", self.submission)
+        add("/s/{digest}/why", self.why)
         add("/docs", self.docs)
         add("/favicon.ico", self.favicon)
 
@@ -92,6 +96,19 @@ class Pages:
             worst=self._worst(board, row),
             prefix=PREFIX,
         )
+
+    def why(self, request: Request, digest: str) -> Response:
+        """Why a submission won, lost or must wait."""
+        found = known_submission(self._archive, digest)
+        name = self._archive.competition_of(found)
+        if name is None or found.content_digest is None:
+            raise HTTPException(404, f"submission {digest!r} was compared with nobody")
+        try:
+            report = duel_report(self._archive, name, found.content_digest)
+        except ConfigError as error:
+            raise HTTPException(404, str(error)) from error
+        figure = duel_figure(report.explanation)
+        return _page(request, "why.html", report=report, entrant=found, figure=figure)
 
     def docs(self, request: Request) -> Response:
         routes = [
