@@ -272,3 +272,17 @@ def _without(value: dict[str, Any], key: str) -> dict[str, Any]:
 def test_what_is_no_scorecard_is_refused(card: Scorecard, spoil: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=r"\S"):
         scorecard_from_json(spoil(json.loads(json.dumps(card.to_json()))))
+
+
+@given(st.lists(st.floats(0.1, 10.0), min_size=5, max_size=5))
+def test_a_total_has_the_same_bits_in_whatever_order_a_definition_lists_its_tasks(
+    losses: list[float],
+) -> None:
+    # Records write keys sorted, so a definition read back lists its tasks in another order.
+    demo = resolve("demo/DEMO")
+    backwards = demo.model_copy(update={"tasks": dict(reversed(demo.tasks.items()))})
+    tasks = {
+        name: score_task(spec, TextLoss(), [SampleScore("a", loss), SampleScore("b", loss / 3)])
+        for (name, spec), loss in zip(demo.tasks.items(), losses, strict=True)
+    }
+    assert total(demo, tasks) == total(backwards, tasks)

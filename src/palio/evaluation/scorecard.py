@@ -197,14 +197,19 @@ def total(competition: Competition, tasks: Mapping[str, TaskScore]) -> tuple[flo
     missing = sorted(set(competition.tasks) - set(tasks))
     if missing:
         raise ValueError(f"no score for task {', '.join(missing)}")
+    # fsum is exact: a definition read back from the records lists its tasks in another order.
     score = math.fsum(tasks[name].weighted for name in competition.tasks)
-    variance = 0.0
-    for name, spec in competition.tasks.items():
-        task = tasks[name]
-        error = (task.interval.high - task.interval.low) / (2 * Z_95)
-        variance += (spec.weight * _slope(task.raw, spec.normalisation) * error) ** 2
+    variance = math.fsum(
+        (spec.weight * _slope(tasks[name].raw, spec.normalisation) * _error(tasks[name])) ** 2
+        for name, spec in competition.tasks.items()
+    )
     half = Z_95 * math.sqrt(variance)
     return score, Interval(score - half, score + half)
+
+
+def _error(task: TaskScore) -> float:
+    """The standard error of the raw score that its interval was made of."""
+    return (task.interval.high - task.interval.low) / (2 * Z_95)
 
 
 def _slope(raw: float, normalisation: Normalisation) -> float:

@@ -191,7 +191,10 @@ def _card_fault(drawn: DrawnRound, card: Scorecard) -> str | None:
             return f"task {name} does not follow from its sample scores"
     score, interval = total(competition, tasks)
     if (score, interval) != (card.score, card.interval):
-        return f"the score is {card.score!r}, but its tasks add up to {score!r}"
+        return (
+            f"its tasks add up to {score!r} within {tuple(interval)}, not to {card.score!r} within "
+            f"{tuple(card.interval)}"
+        )
     return None
 
 
