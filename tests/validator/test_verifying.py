@@ -180,7 +180,7 @@ def test_a_missing_scorecard_is_found(home: Path) -> None:
 
 def test_a_score_that_does_not_follow_from_its_tasks_is_found(home: Path) -> None:
     forge_card(home, "calm-1", lambda card: card.update(score=0.1))
-    assert "but its tasks add up to" in faults(home)["every scorecard adds up"]
+    assert "its tasks add up to" in faults(home)["every scorecard adds up"]
 
 
 def test_a_task_that_does_not_follow_from_its_samples_is_found(home: Path) -> None:
