@@ -140,20 +140,21 @@ def _state(
         )
         for name, numbers in measured.tasks.items()
     }
+    limits = measured.placed.limits(place)
     held_back = _held_back(settings, tasks) if proven else ()
     items = int(measured.counts[place])
     if proven and not held_back:
         verdict = DuelVerdict.CROWN
     elif beaten or items >= settings.max_items:
         verdict = DuelVerdict.DROP
-    elif measured.behind[place]:
+    elif limits.high <= bars.needs:
         verdict = DuelVerdict.PARK
     else:
         verdict = DuelVerdict.GO_ON
     return DuelState(
         verdict=verdict,
         lead=measured.placed.lead(place),
-        limits=_beside(measured.placed.limits(place), bars, proven=proven, beaten=beaten),
+        limits=_beside(limits, bars, proven=proven, beaten=beaten),
         joint=measured.joint.limits(place),
         needs=bars.needs,
         alpha=alpha,

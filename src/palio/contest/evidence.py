@@ -32,10 +32,23 @@ from palio.contest.item_blocks import (
     product_of_blocks,
 )
 
-__all__ = ["STAKES", "Array", "ItemTable", "Moments", "TaskItems", "margin_at", "transformed"]
+__all__ = [
+    "HALVINGS",
+    "STAKES",
+    "Array",
+    "ItemTable",
+    "Moments",
+    "TaskItems",
+    "margin_at",
+    "transformed",
+]
 
 #: Shares of the wealth that are bet; the evidence is the mean over them.
 STAKES = tuple(0.0125 * 2**power for power in range(7))
+#: The largest of them, with which advantages are multiplied once for all ...
+LARGEST = STAKES[-1]
+#: ... and how often each has to be doubled to reach it.
+HALVINGS = tuple(reversed(range(len(STAKES))))
 
 #: Blocks worked on at a time: few enough for the cache, enough to hide the cost of a call.
 _WIDTH = 512
@@ -53,7 +66,7 @@ class TaskItems:
     """One task's items of all duels of a table, in blocks.
 
     Attributes:
-        losses: times the scale that takes capped advantages to [-1, 1].
+        losses: times the scale that takes capped advantages to [-1, 1], and the largest stake.
         bound: the largest advantage on that scale.
         counts: items of each duel.
     """
@@ -86,9 +99,10 @@ class ItemTable:
         for name in sorted(caps):
             own = [each[name] for each in duels]
             counts = np.array([len(each) for each in own], dtype=np.int64)
-            losses = _scaled(blocks_of(own), scales[name])
+            losses = _scaled(blocks_of(own), scales[name] * LARGEST)
             # A cap times its scale may round to a hair above 1.
-            tasks[name] = TaskItems(losses, min(caps[name] * scales[name], 1.0), counts)
+            bound = min(caps[name] * scales[name], 1.0) * LARGEST
+            tasks[name] = TaskItems(losses, bound, counts)
         return cls(tasks, len(duels))
 
     def __len__(self) -> int:
@@ -109,8 +123,8 @@ class ItemTable:
     def only(self, name: str) -> "ItemTable":
         """The items of one task, weighed by themselves."""
         task = self._tasks[name]
-        losses = _scaled(task.losses, 1 / task.bound)
-        return ItemTable({name: TaskItems(losses, 1.0, task.counts)}, self._duels)
+        losses = _scaled(task.losses, LARGEST / task.bound)
+        return ItemTable({name: TaskItems(losses, LARGEST, task.counts)}, self._duels)
 
     @property
     def counts(self) -> Integers:
@@ -129,7 +143,7 @@ class ItemTable:
         return self._log_evidence(margins, -1.0)
 
     def surplus(self, margins: Array) -> Array:
-        """Sums of the bounded advantages; fall as the margins grow."""
+        """Sums of the advantages, capped and scaled; fall as the margins grow."""
         parts = [
             _folded(bounded)
             for task in self._tasks.values()
@@ -174,12 +188,14 @@ class ItemTable:
         exponents = np.ones((len(STAKES), self._duels), dtype=np.int64)
         for task in self._tasks.values():
             products = np.empty((len(STAKES), task.losses.champion.shape[1]))
-            room = np.empty((3, BLOCK // 2, _WIDTH))
+            room = np.empty((BLOCK, _WIDTH))
             for columns, bounded in self._bounded(task, margins):
-                _multiply(bounded, sign, room[:, :, : bounded.shape[1]], products[:, columns])
-            more, by = product_of_blocks(products.reshape(len(STAKES), self._duels, -1))
+                _multiply(bounded, sign, room[:, : bounded.shape[1]], products[:, columns])
+            by_duel = products.reshape(len(STAKES), self._duels, -1)
+            more, by = product_of_blocks(by_duel)
             mantissas, shift = np.frexp(mantissas * more)
-            exponents += by + shift
+            doubled = BLOCK * by_duel.shape[2] * np.array(HALVINGS)
+            exponents += by + shift - doubled[:, None]
         # The largest wealth's exponent is taken out, so that the mean neither over- nor underflows.
         top = exponents.max(axis=0)
         wealth = np.zeros(self._duels)
@@ -193,7 +209,7 @@ class ItemTable:
         )
 
     def _bounded(self, task: TaskItems, margins: Array) -> Iterator[tuple[slice, Array]]:
-        """The task's advantages beyond the margins, in [-1, 1], some columns at a time.
+        """The task's advantages beyond the margins, scaled, some columns at a time.
 
         At margin e that is the capped ``(1 - e) * champion - challenger``, and for e below 0
         ``champion - challenger / (1 - e)``, times the scale. An array is overwritten by the next.
@@ -244,21 +260,15 @@ def _scaled(losses: Blocks, scale: float) -> Blocks:
     return Blocks(losses.champion * scale, losses.challenger * scale)
 
 
-def _multiply(bounded: Array, sign: float, room: Array, products: Array) -> None:
-    """For each stake, the products of ``1 + stake * item`` over each column.
+def _multiply(advantages: Array, sign: float, room: Array, products: Array) -> None:
+    """For each stake, the products of ``2**halvings + advantage`` over each column.
 
-    Two items x and y at a time: ``(1 + s x)(1 + s y) = 1 + s (x + y + s x y)``.
+    As ``1 + stake * y`` is ``(2**halvings + LARGEST * y) / 2**halvings``, a bet takes one
+    addition, and what is doubled too much is taken off the exponent, without rounding.
     """
-    half = len(bounded) // 2
-    sums, pairs, factors = room
-    np.add(bounded[:half], bounded[half:], out=sums)
-    np.multiply(bounded[:half], bounded[half:], out=pairs)
-    for number, stake in enumerate(STAKES):
-        np.multiply(pairs, sign * stake, out=factors)
-        factors += sums
-        factors *= sign * stake
-        factors += 1
-        np.multiply.reduce(factors, axis=0, out=products[number])
+    for number, halvings in enumerate(HALVINGS):
+        (np.add if sign > 0 else np.subtract)(2.0**halvings, advantages, out=room)
+        np.multiply.reduce(room, axis=0, out=products[number])
 
 
 def _folded(values: Array) -> Array:

@@ -21,7 +21,7 @@ rounded to ``LOSS_DIGITS``."""
 
 #: Digits of a loss in baseline units.
 LOSS_DIGITS = 6
-#: Items of a block: 0.2**64 and 1.8**64 are ordinary numbers.
+#: Items of a block: 0.2**64 and 65**64 are ordinary numbers.
 BLOCK = 64
 
 #: Mantissas (from 0.5 to 1) multiplied before their exponent is taken out again.

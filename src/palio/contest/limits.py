@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from palio.contest.evidence import STAKES, ItemTable, Moments, margin_at
+from palio.contest.evidence import HALVINGS, STAKES, ItemTable, Moments, margin_at
 from palio.contest.item_blocks import Array, Rows
 
 #: Points between transformed margins 0 and 1 for a duel's lead and limits.
@@ -27,6 +27,10 @@ EVIDENCE_DIGITS = 6
 _NOTHING = 1e-12
 #: Stands for a slope of 0 where one divides by it.
 _LEAST = 1e-300
+#: Stands for a value that is not known, only its sign.
+_MUCH = 1e300
+#: Share of a table's duels from which asking all costs less than copying some.
+_MOST = 0.8
 #: Points looked at before the search only halves.
 _PATIENCE = 8
 
@@ -67,29 +71,27 @@ def leads_of(table: ItemTable) -> Leads:
     ahead, behind = at_zero > 0, at_zero < 0
     losses = table.scaled_losses()
     slope = -np.maximum(np.where(behind, losses.challenger, losses.champion), _LEAST)
-    trailing = np.flatnonzero(behind)
-    lowest = np.zeros(duels)
-    lowest[trailing] = surplus(trailing, np.full(len(trailing), -1.0))
-    known = (counts > 0) & ~(behind & (lowest <= 0))
+    known = (counts > 0) & ~(behind & (losses.champion == 0))
     rows = np.flatnonzero(known & (ahead | behind))
 
     def curve(some: Rows, points: Array) -> Array:
-        found = surplus(rows[some], points / FINE)
+        found = surplus(rows[some], points / COARSE)
         # From above 0 the first zero ends the search, from below the last one does.
         return np.where(ahead[rows[some]] & (found == 0), -_LEAST, found)
 
     search = _Search(
-        low=np.where(ahead, 0.0, -float(FINE))[rows],
-        high=np.where(ahead, float(FINE), 0.0)[rows],
-        at_low=np.where(ahead, at_zero, lowest)[rows],
-        at_high=np.where(ahead, -math.inf, at_zero)[rows],
-        slope=slope[rows] / FINE,
+        low=np.where(ahead, 0.0, -float(COARSE))[rows],
+        high=np.where(ahead, float(COARSE), 0.0)[rows],
+        at_low=np.where(ahead, at_zero, _MUCH)[rows],
+        at_high=np.where(ahead, -_MUCH, at_zero)[rows],
+        slope=slope[rows] / COARSE,
     )
-    search.run(curve, -at_zero[rows] / slope[rows] * FINE)
+    search.run(curve, -at_zero[rows] / slope[rows] * COARSE)
+    # Between neighbouring points the sums are straight, but for an item that meets its cap there.
     within = search.at_low / (search.at_low - search.at_high)
     at = np.where(known, 0.0, -1.0)
-    at[rows] = (search.low + within) / FINE
-    slope[rows] = np.where(search.slope < 0, search.slope * FINE, slope[rows])
+    at[rows] = (search.low + within) / COARSE
+    slope[rows] = np.where(search.slope < 0, search.slope * COARSE, slope[rows])
     return Leads(at, known, at_zero, slope)
 
 
@@ -164,7 +166,7 @@ class _Distances(NamedTuple):
 
 def _distances(levels: Array, moments: Moments, sign: float) -> _Distances:
     """A guess: wealths as a cubic in their stake, advantages shifted without changing shape."""
-    stakes = np.array(STAKES)[:, None]
+    stakes = 0.5 ** np.array(HALVINGS)[:, None]
     fixed = stakes**2 * moments.second / 2 - sign * stakes**3 * moments.third / 3
     away = np.sqrt(2 * moments.second * (levels + 1.5)) + levels
     rise = np.ones_like(away)
@@ -184,7 +186,7 @@ def _of_some(
     """The table's answers for some duels; the others are left out if they are many."""
     if not len(rows):
         return np.zeros(0)
-    if len(rows) * 2 < len(table):
+    if len(rows) < _MOST * len(table):
         return answer(table.take(rows), at)
     whole = np.zeros(len(table))
     whole[rows] = at

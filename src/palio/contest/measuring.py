@@ -98,7 +98,6 @@ class Measured:
         down: for a lead below the bar for dropping.
         proven: whether ``up`` reaches its level.
         beaten: whether ``down`` does.
-        behind: whether evidence for a lead below what is needed does.
         placed: leads and limits.
         joint: leads and limits that hold together.
     """
@@ -107,7 +106,6 @@ class Measured:
     down: Array
     proven: Booleans
     beaten: Booleans
-    behind: Booleans
     placed: Placed
     joint: Placed
     tasks: Mapping[str, TaskNumbers]
@@ -143,7 +141,6 @@ def measure(settings: DuelSettings, bars: Bars, losses: Sequence[PairedLosses]) 
         down=below,
         proven=reaches(above, bars.up),
         beaten=reaches(below, down),
-        behind=reaches(table.log_evidence_below(needs), down),
         placed=_placed(table, leads, moments, bars.up, down, FINE),
         joint=_placed(table, leads, moments, joint, joint, COARSE),
         tasks=_tasks(settings, table, leads, bars.up, down),
