@@ -101,12 +101,8 @@ def transformed(margin: float) -> float:
     return margin if margin >= 0 else margin / (1 - margin)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(5, 150), st.floats(-0.2, 0.2), st.sampled_from([0, 1]), st.integers(0, 2**32))
-def test_limits_are_the_last_points_at_which_evidence_suffices(
-    items: int, shift: float, kind: int, seed: int
-) -> None:
-    losses = random_duel(np.random.Generator(np.random.Philox(key=seed)), items, shift, kind)
+def check_limits(losses: PairedLosses) -> None:
+    """Against brute force: evidence suffices at each limit, and no longer a step of the grid on."""
     state = judge_paired(RULE, losses, 0.0, 0.0)
     joint = math.log(2 / JOINT_ERROR)
     found: list[tuple[Limits, str | None, int, float, float]]
@@ -125,6 +121,19 @@ def test_limits_are_the_last_points_at_which_evidence_suffices(
             at = transformed(limits.high)
             assert brute(bounded_by(losses, at, name), -1.0) >= down - 2e-6
             assert brute(bounded_by(losses, at - 1 / grid - 4e-6, name), -1.0) < down + 2e-6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(5, 150), st.floats(-0.2, 0.2), st.sampled_from([0, 1]), st.integers(0, 2**32))
+def test_limits_are_the_last_points_at_which_evidence_suffices(
+    items: int, shift: float, kind: int, seed: int
+) -> None:
+    check_limits(random_duel(np.random.Generator(np.random.Philox(key=seed)), items, shift, kind))
+
+
+@pytest.mark.parametrize("shift", [-0.02, 0.0, 0.03])
+def test_limits_close_to_the_lead_are_found_too(shift: float) -> None:
+    check_limits(random_duel(np.random.Generator(np.random.Philox(key=9)), 4000, shift, 1))
 
 
 @settings(max_examples=25, deadline=None)
