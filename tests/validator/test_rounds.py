@@ -432,3 +432,12 @@ def test_a_round_that_was_begun_is_finished_before_the_next(scene: Scene, models
     asked = [Path(job.folder).name for job in engine.jobs]
     assert asked[0] == scene.digest("middling-1")
     assert asked.count(scene.digest("rough-1")) == 1
+
+
+def test_the_coming_round_is_the_next_multiple_of_the_cadence(scene: Scene) -> None:
+    scene.ledger.advance(to=13)
+    with scene.validator() as validator:
+        assert validator.next_round() == (20, 7 * 12.0)
+    scene.ledger.advance(to=20)
+    with scene.validator() as validator:
+        assert validator.next_round() == (30, 120.0)

@@ -96,8 +96,8 @@ def _run() -> int:
     except TyperException as error:
         return _wrong_use(error.format_message())
     except SubmissionRejected as error:
-        hint = f" {error.hint}" if error.hint else ""
-        return _say(f"refused ({error.code}): {error}{hint}", error.exit_code)
+        sentence = f"refused ({error.code}): {str(error).rstrip('.')}. {error.hint}"
+        return _say(sentence, error.exit_code)
     except PalioError as error:
         return _say(str(error), error.exit_code)
     except OSError as error:

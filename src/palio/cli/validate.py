@@ -47,10 +47,14 @@ def validate(
         if not once:
             validator.run(poll)
         verdict = validator.once()
+        block, seconds = validator.next_round()
     if as_json:
         print_json({"verdict": None if verdict is None else verdict.to_json()})
     elif verdict is None:
-        note("There is nobody to evaluate now.")
+        note(
+            f"There is nobody to evaluate now; the next round begins at block {block:,}, in about "
+            f"{seconds:,.0f} s."
+        )
     else:
         print(verdict.reason)
 

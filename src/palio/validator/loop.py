@@ -43,6 +43,14 @@ class Validator:
         self._finish_earlier(sync_block)
         return RoundPlayer(self._tools, self._competition.at(sync_block), sync_block).play()
 
+    def next_round(self) -> tuple[int, float]:
+        """The sync block of the coming round, and about how many seconds away it is."""
+        head = self._tools.ledger.head().number
+        schedule = self._competition.at(head).schedule
+        first = max(schedule.genesis_block, self._competition.opens_at_block)
+        block = first if head < first else schedule.sync_block(head) + schedule.cadence_blocks
+        return block, (block - head) * schedule.seconds_per_block
+
     def run(self, poll_seconds: float) -> None:
         """Do what is due, wait, and begin again, until the process is ended."""
         while True:
