@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palio.competition.model import Competition, DuelRule, Epsilon
+from palio.competition.model import Budget, Competition, DuelRule, Epsilon
 from palio.contest.entrants import Entrant
 from palio.contest.next_round import worth_evaluating
 from palio.contest.outcome import RoundFacts
@@ -212,6 +212,14 @@ def test_a_season_of_nobody_costs_one_evaluation() -> None:
     record = play_season(of, assume(of), {}, 10, 1, 0)
     assert record.champions == ["founder"] * 10
     assert (record.played, record.items, record.regret, record.waits) == (1, 100, 0.0, [])
+
+
+@pytest.mark.parametrize("changes", [{"budget": Budget.SEASON}, {"guards": {"TEXT": 0.1}}])
+def test_what_is_not_simulated_yet_is_refused_not_ignored(changes: dict[str, object]) -> None:
+    of = four_tasks()
+    rule = of.rule.model_copy(update=changes)
+    with pytest.raises(ConfigError, match="cannot be simulated yet"):
+        play_season(of.model_copy(update={"rule": rule}), assume(of), CROWD, ROUNDS, 1, 0)
 
 
 def test_summaries_are_plain_json() -> None:

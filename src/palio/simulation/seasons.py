@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from palio.competition.model import Competition, DuelRule
+from palio.competition.model import Budget, Competition, DuelRule
 from palio.errors import ConfigError
 from palio.evaluation.scorecard import Z_95, Interval
 from palio.randomness import stream
@@ -83,16 +83,23 @@ def play_season(
     """The season of that number; no other season changes it.
 
     Raises:
-        ConfigError: fewer than 2 rounds, or no two models can be as noisy as assumed.
+        ConfigError: fewer than 2 rounds, a rule whose budget or guards are not simulated, or no
+            two models can be as noisy as assumed.
     """
     if rounds < 2:
         raise ConfigError(f"--rounds must be at least 2, not {rounds}")
+    rule = competition.rule
+    if isinstance(rule, DuelRule) and (rule.budget is not Budget.DUEL or rule.guards):
+        raise ConfigError(
+            "seasons cannot be simulated yet under rule.budget 'season' or 'participant', or under "
+            "rule.guards; leave them out of a copy of the file to see what the rest does"
+        )
     noises = {name: noise_of(name, task) for name, task in tasks.items()}
     arrivals = stream(seed, "season", str(number), "arrivals")
     entrants = season_entrants(competition, tasks, groups, rounds, arrivals)
     losses = SeasonLosses(tasks, noises, entrants, seed, number)
     bookkeeper = Bookkeeper(competition, tasks, entrants, rounds)
-    if isinstance(competition.rule, DuelRule):
+    if isinstance(rule, DuelRule):
         return play_duel_season(competition, entrants, losses, rounds, bookkeeper)
     return play_win_rate_season(competition, tasks, entrants, losses, rounds, bookkeeper)
 
