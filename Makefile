@@ -62,6 +62,13 @@ types: $(STAMP)
 layers: $(STAMP)
 	@$(BIN)/lint-imports
 
+bench: $(STAMP)  ## measure the rules, and write JSON into benchmarks/results
+	@mkdir -p benchmarks/results
+	@for bench in contest simulation; do \
+		echo "benchmarks/$$bench.py ..." >&2; \
+		$(BIN)/python benchmarks/$$bench.py --out benchmarks/results/$$bench.json || exit 1; \
+	done
+
 build: $(STAMP)  ## build the wheel and the source archive into dist/
 	@$(BIN)/python -m build --no-isolation
 
