@@ -7,6 +7,7 @@ from palio.errors import ConfigError
 from palio.ledger.protocol import Ledger
 from palio.records.store import Records
 from palio.validator.deployment import Deployment
+from palio.validator.opening import open_records as open_or_create_records
 
 #: Before every ledger: a clock that stands there seals no block.
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -24,7 +25,7 @@ def open_records(deployment: Deployment, clock: Clock) -> Records:
             f"there are no records in {deployment.home}; name the home folder of a validator with "
             "--home, or run palio demo or palio validate first"
         )
-    return Records.open(deployment.records_url, deployment.evidence_folder, clock)
+    return open_or_create_records(deployment, clock)
 
 
 def open_ledger_if_any(deployment: Deployment) -> Ledger | None:

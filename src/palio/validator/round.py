@@ -13,6 +13,7 @@ from palio.clock import Clock
 from palio.competition.model import Competition
 from palio.contest.entrants import Entrant
 from palio.contest.next_round import worth_evaluating
+from palio.contest.outcome import History as EarlierRounds
 from palio.contest.outcome import RoundFacts, Verdict
 from palio.contest.reading import verdict_from_json
 from palio.contest.verdict import decide, history_from
@@ -89,8 +90,10 @@ class RoundPlayer:
             if not wanted:
                 return None
             found, drawn = self._draw()
-            self._evaluate_all(found, drawn, verdicts, wanted)
-            self._decide(found, drawn, verdicts, entrants)
+            # Reads the evidence of all rounds that still count, so it is made once.
+            history = history_from(self._competition, self._history.rounds(verdicts))
+            self._evaluate_all(found, drawn, history, entrants, wanted)
+            self._decide(found, drawn, history, entrants)
         return self._publish(found)
 
     def _entrants(self, verdicts: Sequence[Verdict]) -> tuple[Entrant, ...]:
@@ -125,7 +128,8 @@ class RoundPlayer:
         self,
         opened: Round,
         drawn: DrawnRound,
-        verdicts: Sequence[Verdict],
+        history: EarlierRounds,
+        entrants: Sequence[Entrant],
         wanted: Sequence[Entrant],
     ) -> None:
         records = self._tools.records
@@ -139,7 +143,7 @@ class RoundPlayer:
         race = None
         if races(self._competition):
             in_order = sorted(submissions.values(), key=lambda one: one.sequence)
-            race = self._race(opened, drawn, verdicts, in_order)
+            race = self._race(opened, drawn, history, entrants, in_order)
             enrolled = records.evaluations(opened.id)
         missing = [submissions[each.submission_id] for each in enrolled if not _is_over(each)]
         goes_on = race.goes_on if race else None
@@ -158,7 +162,8 @@ class RoundPlayer:
         self,
         opened: Round,
         drawn: DrawnRound,
-        verdicts: Sequence[Verdict],
+        history: EarlierRounds,
+        entrants: Sequence[Entrant],
         in_order: Sequence[Submission],
     ) -> Race | None:
         """Score the champion whole, so that the others can be compared with it look by look.
@@ -166,7 +171,6 @@ class RoundPlayer:
         Without a champion it is the first valid entrant, as the rule will have it; None if
         there is nobody to race against.
         """
-        history = history_from(self._competition, self._history.rounds(verdicts))
         sitting = [one for one in in_order if one.content_digest == history.carry.champion]
         for submission in sitting or in_order:
             evaluations = self._tools.records.evaluations(opened.id)
@@ -175,7 +179,6 @@ class RoundPlayer:
                 self._evaluate(opened, drawn, submission, None)
             card = self._history.results(self._sync_block).get(submission.content_digest or "")
             if isinstance(card, Scorecard):
-                entrants = self._entrants(verdicts)
                 return Race(self._competition, self._sync_block, history, card, entrants)
         return None
 
@@ -227,7 +230,7 @@ class RoundPlayer:
         self,
         opened: Round,
         drawn: DrawnRound,
-        verdicts: Sequence[Verdict],
+        history: EarlierRounds,
         entrants: Sequence[Entrant],
     ) -> None:
         verdict = decide(
@@ -235,7 +238,7 @@ class RoundPlayer:
             RoundFacts(self._sync_block, drawn.seed, drawn.samples_digest),
             entrants,
             self._history.results(self._sync_block),
-            history_from(self._competition, self._history.rounds(verdicts)),
+            history,
         )
         self._tools.records.decide_round(opened.id, verdict.to_json())
         names = names_by_digest(self._tools.records.submissions(self._competition.id))
